@@ -1,0 +1,1 @@
+//! Flash chips over a serial wire.

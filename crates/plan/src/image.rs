@@ -1,0 +1,1 @@
+//! Firmware images: file content with addresses.

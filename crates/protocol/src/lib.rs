@@ -1,0 +1,7 @@
+//! What the bytes mean.
+//!
+//! One module per wire protocol, for both ends of the wire. Modules do not know each other, nothing
+//! here does I/O or knows the time, and a hexadecimal opcode appears here and nowhere else.
+#![no_std]
+
+pub mod stm32;

@@ -1,0 +1,1 @@
+//! ST ROM bootloader protocol over UART (AN3155).
