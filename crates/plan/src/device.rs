@@ -1,18 +1,21 @@
 //! A flash memory as the executor sees it.
 
 use std::error::Error;
+use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::{EraseUnit, Geometry};
 
 /// Called by a [`FlashDevice`] whenever a piece of work is done, with the bytes done since the last
-/// call. `Break` means: finish what is under way on the target, then return [`Failure::Stopped`].
+/// call. `Break` means: finish what is under way on the target, call it for that too, and return
+/// [`Failure::Stopped`]; nothing beyond what it was called for has then been changed.
 pub type Tick<'a> = dyn FnMut(u64) -> ControlFlow<()> + 'a;
 
 /// A flash memory behind some protocol. `client` implements it for each kind of target.
 ///
 /// Addresses are in the target's own space; every range lies inside [`Geometry::range`] and outside
-/// its holes.
+/// its holes. Ranges to read and to compare may begin and end anywhere; a device that needs them
+/// aligned widens its own reads.
 pub trait FlashDevice {
     /// What this memory can do.
     fn geometry(&self) -> &Geometry;
@@ -23,14 +26,17 @@ pub trait FlashDevice {
     /// [`Failure::Stopped`] if `tick` said so, else what the target or the link did.
     fn read(&mut self, address: u64, out: &mut [u8], tick: &mut Tick<'_>) -> Result<(), Failure>;
 
-    /// Erases whole units. Not proved done by returning: the executor verifies.
+    /// Erases whole units, in this order; all of them in one call, so that a device can put as many
+    /// as it likes into one command. Not proved done by returning: the executor verifies.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     fn erase(&mut self, units: &[EraseUnit], tick: &mut Tick<'_>) -> Result<(), Failure>;
 
-    /// Programs `data` from `address` on, both whole multiples of [`Program::unit_bytes`]
-    /// (crate::Program::unit_bytes). Not proved done by returning: the executor verifies.
+    /// Programs `data` from `address` on, both whole multiples of
+    /// [`Program::unit_bytes`](crate::Program::unit_bytes). It may be many blocks long, so that a
+    /// device can keep its pipeline full; [`Program::blocks`](crate::Program::blocks) cuts it into
+    /// commands. Not proved done by returning: the executor verifies.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -50,6 +56,20 @@ pub trait FlashDevice {
         let mut found = vec![0; expected.len()];
         self.read(address, &mut found, tick)?;
         Ok(Mismatch::between(address, expected, &found))
+    }
+
+    /// Whether the content from `address` on is `expected`, by the cheapest proof the target has:
+    /// like [`compare`](Self::compare), but a difference need not be located.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    fn matches(
+        &mut self,
+        address: u64,
+        expected: &[u8],
+        tick: &mut Tick<'_>,
+    ) -> Result<bool, Failure> {
+        Ok(self.compare(address, expected, tick)?.is_none())
     }
 }
 
@@ -90,5 +110,18 @@ impl Mismatch {
             found,
             count,
         })
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            address,
+            expected,
+            found,
+            count,
+        } = self;
+        write!(f, "{count} bytes differ, the first at {address:#010x}: ")?;
+        write!(f, "expected {expected:#04x}, found {found:#04x}")
     }
 }

@@ -3,6 +3,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::error::Span;
+use crate::ranges;
+
 /// The shape, rules and speed of a flash memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Geometry {
@@ -60,7 +63,8 @@ pub struct EraseUnit {
 pub struct Program {
     /// Alignment and smallest size of what can be programmed, in bytes; a power of two.
     pub unit_bytes: u64,
-    /// Most that one program command takes, in bytes; it must not cross a multiple of this.
+    /// Most that one program command takes, in bytes; it must not cross a multiple of this. A
+    /// multiple of [`unit_bytes`](Self::unit_bytes).
     pub block_bytes: u64,
     /// What may be programmed over what is not erased.
     pub rewrite: Rewrite,
@@ -86,4 +90,191 @@ pub struct Costs {
     pub read_block: Duration,
     /// Time to compare one block: less than reading where the target has a checksum.
     pub compare_block: Duration,
+}
+
+impl Geometry {
+    /// The parts of [`range`](Self::range) that hold memory, in order.
+    pub fn memory(&self) -> Vec<Range<u64>> {
+        ranges::gaps(&self.holes, &self.range)
+    }
+
+    /// Whether everything in here makes sense together. [`plan`](crate::plan) asks this first, so
+    /// that tables and chips that lie (a wrong SFDP, say) end in an error and nothing worse.
+    ///
+    /// # Errors
+    /// The first thing that makes no sense.
+    pub fn check(&self) -> Result<(), GeometryError> {
+        if self.range.start >= self.range.end {
+            return Err(GeometryError::Empty);
+        }
+        let unit = self.program.unit_bytes;
+        let block = self.program.block_bytes;
+        if !unit.is_power_of_two()
+            || block == 0
+            || !block.is_multiple_of(unit)
+            || block > MOST_BLOCK_BYTES
+        {
+            return Err(GeometryError::Program {
+                unit_bytes: unit,
+                block_bytes: block,
+            });
+        }
+        let aligned =
+            |range: &Range<u64>| range.start.is_multiple_of(unit) && range.end.is_multiple_of(unit);
+        if !aligned(&self.range) {
+            return Err(GeometryError::Unaligned {
+                range: self.range.clone(),
+            });
+        }
+        let mut end = self.range.start;
+        for hole in &self.holes {
+            if hole.start < end || hole.start >= hole.end || hole.end > self.range.end {
+                return Err(GeometryError::Hole {
+                    range: hole.clone(),
+                });
+            }
+            if !aligned(hole) {
+                return Err(GeometryError::Unaligned {
+                    range: hole.clone(),
+                });
+            }
+            end = hole.end;
+        }
+        self.erase_kinds
+            .iter()
+            .try_for_each(|kind| self.check_kind(kind))
+    }
+
+    fn check_kind(&self, kind: &EraseKind) -> Result<(), GeometryError> {
+        let wrong = || GeometryError::EraseKind {
+            name: kind.name.clone(),
+        };
+        let mut end = self.range.start;
+        for run in &kind.runs {
+            let bytes = run.unit_bytes.checked_mul(run.count).ok_or_else(wrong)?;
+            let run_end = run.start.checked_add(bytes).ok_or_else(wrong)?;
+            let unaligned = run.start % self.program.unit_bytes != 0
+                || run.unit_bytes % self.program.unit_bytes != 0;
+            if bytes == 0 || run.start < end || run_end > self.range.end || unaligned {
+                return Err(wrong());
+            }
+            end = run_end;
+        }
+        let units: u64 = kind.runs.iter().map(|run| run.count).sum();
+        let one_and_all = units == 1 && kind.runs[0].range() == self.range;
+        if kind.whole && !one_and_all || units > MOST_UNITS {
+            return Err(wrong());
+        }
+        Ok(())
+    }
+
+    /// How long it takes to erase `unit`; zero for a unit that this memory does not have.
+    pub fn erase_time(&self, unit: &EraseUnit) -> Duration {
+        let runs = self
+            .erase_kinds
+            .get(unit.kind)
+            .map_or(&[][..], |kind| &kind.runs);
+        let run = runs.iter().find(|run| run.range().contains(&unit.start));
+        run.map_or(Duration::ZERO, |run| run.time)
+    }
+
+    /// Time to program, read or compare `bytes`, where one block takes `block_time`.
+    pub(crate) fn time_for(&self, bytes: u64, block_time: Duration) -> Duration {
+        let nanos =
+            block_time.as_nanos() * u128::from(bytes) / u128::from(self.program.block_bytes);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+impl EraseKind {
+    /// All units of this kind in order of address, `kind` being its index in
+    /// [`Geometry::erase_kinds`].
+    pub fn units(&self, kind: usize) -> impl Iterator<Item = EraseUnit> {
+        self.runs.iter().flat_map(move |run| {
+            (0..run.count).map(move |n| {
+                let start = run.start + n * run.unit_bytes;
+                EraseUnit {
+                    kind,
+                    start,
+                    end: start + run.unit_bytes,
+                }
+            })
+        })
+    }
+}
+
+impl Run {
+    /// From the first unit to the end of the last.
+    pub fn range(&self) -> Range<u64> {
+        self.start..self.start + self.unit_bytes * self.count
+    }
+}
+
+impl EraseUnit {
+    /// Size in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// What is erased, as a range.
+    pub fn range(&self) -> Range<u64> {
+        self.start..self.end
+    }
+}
+
+impl Program {
+    /// `range` cut at the multiples of [`block_bytes`](Self::block_bytes): one program command each.
+    pub fn blocks(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
+        let block_bytes = self.block_bytes;
+        let mut start = range.start;
+        std::iter::from_fn(move || {
+            let from = start;
+            let next = (from / block_bytes + 1) * block_bytes;
+            start = next.min(range.end);
+            (from < range.end).then_some(from..start)
+        })
+    }
+}
+
+/// Largest [`Program::block_bytes`] that is believed, in bytes: a block is built in memory. The
+/// largest known is 512 (page of a 512 Mbit Spansion SPI NOR); the rest is room.
+pub const MOST_BLOCK_BYTES: u64 = 64 * 1024;
+
+/// Most units of one erase kind that are believed: 4 GiB (what a 4-byte address reaches) of 4 KiB.
+pub const MOST_UNITS: u64 = 1 << 20;
+
+/// What makes no sense in a [`Geometry`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeometryError {
+    /// There is no memory.
+    #[error("the memory is empty")]
+    Empty,
+    /// The program unit is no power of two, or the block no reasonable multiple of it.
+    #[error("program units of {unit_bytes} in blocks of {block_bytes} bytes are not possible")]
+    Program {
+        /// [`Program::unit_bytes`].
+        unit_bytes: u64,
+        /// [`Program::block_bytes`].
+        block_bytes: u64,
+    },
+    /// The memory or a hole cuts a program unit.
+    #[error("{range} cuts a program unit", range = Span(range))]
+    Unaligned {
+        /// Which range.
+        range: Range<u64>,
+    },
+    /// A hole is empty, out of order, or outside the memory.
+    #[error("the hole {range} is empty, out of order or outside", range = Span(range))]
+    Hole {
+        /// Which hole.
+        range: Range<u64>,
+    },
+    /// The units of a kind overlap, are out of order, outside, too many or cut a program unit; or
+    /// `whole` does not cover everything.
+    #[error("the erase kind {name:?} does not fit the memory")]
+    EraseKind {
+        /// [`EraseKind::name`].
+        name: String,
+    },
 }

@@ -1,1 +1,0 @@
-//! Firmware images: file content with addresses.
