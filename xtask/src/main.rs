@@ -1,3 +1,56 @@
-//! The chores of the project.
+//! The chores of the project: everything that its people and its CI run, as one program without
+//! shell scripts.
+//!
+//! `cargo xtask` prints what there is. Each chore lives in the module of its name and is a plain
+//! list of steps; what it takes to run other programs is in [`run`].
 
-fn main() {}
+mod metadata;
+mod run;
+mod tidy;
+mod tree;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+const HELP: &str = "\
+The chores of flashwire. Usage: cargo xtask CHORE
+
+  tidy                  the rules of the house that a program can check
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match chore(&words) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the chore that the words of the command line ask for.
+fn chore(words: &[&str]) -> Result<ExitCode> {
+    match words {
+        ["tidy"] => tidy::run(&root()),
+        [] | ["help" | "-h" | "--help"] => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            eprintln!("xtask: no such chore: {}\n\n{HELP}", words.join(" "));
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// The root of the working tree.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask lies in a folder of the root")
+        .to_owned()
+}
