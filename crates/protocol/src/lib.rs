@@ -4,4 +4,5 @@
 //! here does I/O or knows the time, and a hexadecimal opcode appears here and nowhere else.
 #![no_std]
 
+pub mod nfd;
 pub mod stm32;
