@@ -4,5 +4,8 @@
 //! here does I/O or knows the time, and a hexadecimal opcode appears here and nowhere else.
 #![no_std]
 
+pub mod crc32;
 pub mod nfd;
+pub mod serprog;
+pub mod spinor;
 pub mod stm32;

@@ -1,0 +1,354 @@
+//! Commands: building them and reading them.
+
+use super::{BusTypes, Opcode, U24, extension};
+
+/// A command without its data: its opcode and fixed fields.
+///
+/// O_WRITEN, O_SPIOP and some extensions are followed by [`data_bytes`](Self::data_bytes) bytes
+/// that are not part of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// [`Opcode::Nop`].
+    Nop,
+    /// [`Opcode::QIface`].
+    QIface,
+    /// [`Opcode::QCmdMap`].
+    QCmdMap,
+    /// [`Opcode::QPgmName`].
+    QPgmName,
+    /// [`Opcode::QSerBuf`].
+    QSerBuf,
+    /// [`Opcode::QBusType`].
+    QBusType,
+    /// [`Opcode::QChipSize`].
+    QChipSize,
+    /// [`Opcode::QOpBuf`].
+    QOpBuf,
+    /// [`Opcode::QWrnMaxLen`].
+    QWrnMaxLen,
+    /// [`Opcode::RByte`].
+    RByte {
+        /// Where.
+        address: U24,
+    },
+    /// [`Opcode::RNBytes`].
+    RNBytes {
+        /// Where.
+        address: U24,
+        /// How many bytes.
+        length: U24,
+    },
+    /// [`Opcode::OInit`].
+    OInit,
+    /// [`Opcode::OWriteB`].
+    OWriteB {
+        /// Where.
+        address: U24,
+        /// What.
+        data: u8,
+    },
+    /// [`Opcode::OWriteN`], followed by `length` bytes.
+    OWriteN {
+        /// How many bytes. It comes before the address on the wire.
+        length: U24,
+        /// Where.
+        address: U24,
+    },
+    /// [`Opcode::ODelay`].
+    ODelay {
+        /// How long, in microseconds.
+        delay_us: u32,
+    },
+    /// [`Opcode::OExec`].
+    OExec,
+    /// [`Opcode::SyncNop`].
+    SyncNop,
+    /// [`Opcode::QRdnMaxLen`].
+    QRdnMaxLen,
+    /// [`Opcode::SBusType`].
+    SBusType {
+        /// The programmer chooses among them.
+        buses: BusTypes,
+    },
+    /// [`Opcode::OSpiOp`], followed by `send` bytes.
+    OSpiOp {
+        /// How many bytes to send.
+        send: U24,
+        /// How many bytes to receive after that.
+        receive: U24,
+    },
+    /// [`Opcode::SSpiFreq`].
+    SSpiFreq {
+        /// The highest clock wanted, in Hz. 0 is reserved and refused.
+        spi_hz: u32,
+    },
+    /// [`Opcode::SPinState`].
+    SPinState {
+        /// Drive the pins; else let them go.
+        drive: bool,
+    },
+    /// [`Opcode::SSpiCs`].
+    SSpiCs {
+        /// Number of the chip select line.
+        line: u8,
+    },
+    /// [`Opcode::SSpiMode`].
+    SSpiMode {
+        /// 0 half duplex (the default), 1 full duplex.
+        mode: u8,
+    },
+    /// [`Opcode::SCsMode`].
+    SCsMode {
+        /// 0 automatic (the default), 1 always selected, 2 always deselected.
+        mode: u8,
+    },
+    /// [`Opcode::XQuery`].
+    XQuery,
+    /// [`Opcode::XCrc`], followed by a head of `head_bytes`.
+    XCrc(extension::Range),
+    /// [`Opcode::XBlank`], followed by a head of `head_bytes`.
+    XBlank(extension::Range),
+    /// [`Opcode::XProgram`], followed by head, data and check value.
+    XProgram(extension::Program),
+}
+
+impl Request {
+    /// Length of the longest field block of any command, in bytes.
+    pub const LONGEST_FIELDS: usize = 6;
+
+    /// Reads the fixed fields of a command; `fields` begins after the opcode, and what lies beyond
+    /// [`Opcode::field_bytes`] is not looked at. `None` if fields are missing.
+    pub fn decode(opcode: Opcode, fields: &[u8]) -> Option<Self> {
+        let mut fields = Fields(fields);
+        Some(match opcode {
+            Opcode::Nop => Self::Nop,
+            Opcode::QIface => Self::QIface,
+            Opcode::QCmdMap => Self::QCmdMap,
+            Opcode::QPgmName => Self::QPgmName,
+            Opcode::QSerBuf => Self::QSerBuf,
+            Opcode::QBusType => Self::QBusType,
+            Opcode::QChipSize => Self::QChipSize,
+            Opcode::QOpBuf => Self::QOpBuf,
+            Opcode::QWrnMaxLen => Self::QWrnMaxLen,
+            Opcode::RByte => Self::RByte {
+                address: fields.u24()?,
+            },
+            Opcode::RNBytes => Self::RNBytes {
+                address: fields.u24()?,
+                length: fields.u24()?,
+            },
+            Opcode::OInit => Self::OInit,
+            Opcode::OWriteB => Self::OWriteB {
+                address: fields.u24()?,
+                data: fields.u8()?,
+            },
+            Opcode::OWriteN => Self::OWriteN {
+                length: fields.u24()?,
+                address: fields.u24()?,
+            },
+            Opcode::ODelay => Self::ODelay {
+                delay_us: fields.u32()?,
+            },
+            Opcode::OExec => Self::OExec,
+            Opcode::SyncNop => Self::SyncNop,
+            Opcode::QRdnMaxLen => Self::QRdnMaxLen,
+            Opcode::SBusType => Self::SBusType {
+                buses: BusTypes::from_bits(fields.u8()?),
+            },
+            Opcode::OSpiOp => Self::OSpiOp {
+                send: fields.u24()?,
+                receive: fields.u24()?,
+            },
+            Opcode::SSpiFreq => Self::SSpiFreq {
+                spi_hz: fields.u32()?,
+            },
+            Opcode::SPinState => Self::SPinState {
+                drive: fields.u8()? != 0,
+            },
+            Opcode::SSpiCs => Self::SSpiCs { line: fields.u8()? },
+            Opcode::SSpiMode => Self::SSpiMode { mode: fields.u8()? },
+            Opcode::SCsMode => Self::SCsMode { mode: fields.u8()? },
+            Opcode::XQuery => Self::XQuery,
+            Opcode::XCrc => Self::XCrc(fields.range()?),
+            Opcode::XBlank => Self::XBlank(fields.range()?),
+            Opcode::XProgram => Self::XProgram(extension::Program {
+                wait_ms: fields.u16()?,
+                head_bytes: fields.u8()?,
+                data_bytes: fields.u16()?,
+            }),
+        })
+    }
+
+    /// Opcode and fields as sent.
+    pub fn encode(&self) -> Header {
+        let header = Header::of(self.opcode());
+        match *self {
+            Self::Nop
+            | Self::QIface
+            | Self::QCmdMap
+            | Self::QPgmName
+            | Self::QSerBuf
+            | Self::QBusType
+            | Self::QChipSize
+            | Self::QOpBuf
+            | Self::QWrnMaxLen
+            | Self::OInit
+            | Self::OExec
+            | Self::SyncNop
+            | Self::QRdnMaxLen
+            | Self::XQuery => header,
+            Self::RByte { address } => header.then(&address.to_le_bytes()),
+            Self::RNBytes { address, length } => header
+                .then(&address.to_le_bytes())
+                .then(&length.to_le_bytes()),
+            Self::OWriteB { address, data } => header.then(&address.to_le_bytes()).then(&[data]),
+            Self::OWriteN { length, address } => header
+                .then(&length.to_le_bytes())
+                .then(&address.to_le_bytes()),
+            Self::ODelay { delay_us } => header.then(&delay_us.to_le_bytes()),
+            Self::SBusType { buses } => header.then(&[buses.bits()]),
+            Self::OSpiOp { send, receive } => header
+                .then(&send.to_le_bytes())
+                .then(&receive.to_le_bytes()),
+            Self::SSpiFreq { spi_hz } => header.then(&spi_hz.to_le_bytes()),
+            Self::SPinState { drive } => header.then(&[u8::from(drive)]),
+            Self::SSpiCs { line } => header.then(&[line]),
+            Self::SSpiMode { mode } | Self::SCsMode { mode } => header.then(&[mode]),
+            Self::XCrc(range) | Self::XBlank(range) => header
+                .then(&[range.head_bytes])
+                .then(&range.length_bytes.to_le_bytes()),
+            Self::XProgram(program) => header
+                .then(&program.wait_ms.to_le_bytes())
+                .then(&[program.head_bytes])
+                .then(&program.data_bytes.to_le_bytes()),
+        }
+    }
+
+    /// Its opcode.
+    pub const fn opcode(&self) -> Opcode {
+        match self {
+            Self::Nop => Opcode::Nop,
+            Self::QIface => Opcode::QIface,
+            Self::QCmdMap => Opcode::QCmdMap,
+            Self::QPgmName => Opcode::QPgmName,
+            Self::QSerBuf => Opcode::QSerBuf,
+            Self::QBusType => Opcode::QBusType,
+            Self::QChipSize => Opcode::QChipSize,
+            Self::QOpBuf => Opcode::QOpBuf,
+            Self::QWrnMaxLen => Opcode::QWrnMaxLen,
+            Self::RByte { .. } => Opcode::RByte,
+            Self::RNBytes { .. } => Opcode::RNBytes,
+            Self::OInit => Opcode::OInit,
+            Self::OWriteB { .. } => Opcode::OWriteB,
+            Self::OWriteN { .. } => Opcode::OWriteN,
+            Self::ODelay { .. } => Opcode::ODelay,
+            Self::OExec => Opcode::OExec,
+            Self::SyncNop => Opcode::SyncNop,
+            Self::QRdnMaxLen => Opcode::QRdnMaxLen,
+            Self::SBusType { .. } => Opcode::SBusType,
+            Self::OSpiOp { .. } => Opcode::OSpiOp,
+            Self::SSpiFreq { .. } => Opcode::SSpiFreq,
+            Self::SPinState { .. } => Opcode::SPinState,
+            Self::SSpiCs { .. } => Opcode::SSpiCs,
+            Self::SSpiMode { .. } => Opcode::SSpiMode,
+            Self::SCsMode { .. } => Opcode::SCsMode,
+            Self::XQuery => Opcode::XQuery,
+            Self::XCrc(_) => Opcode::XCrc,
+            Self::XBlank(_) => Opcode::XBlank,
+            Self::XProgram(_) => Opcode::XProgram,
+        }
+    }
+
+    /// How many bytes follow the fields.
+    pub const fn data_bytes(&self) -> u32 {
+        match self {
+            Self::OWriteN { length, .. } => length.get(),
+            Self::OSpiOp { send, .. } => send.get(),
+            Self::XCrc(range) | Self::XBlank(range) => range.head_bytes as u32,
+            Self::XProgram(program) => {
+                program.head_bytes as u32
+                    + program.data_bytes as u32
+                    + extension::CHECK_BYTES as u32
+            }
+            _ => 0,
+        }
+    }
+
+    /// How many bytes follow the ACK; for SYNCNOP what follows its first byte.
+    pub const fn answer_bytes(&self) -> u32 {
+        match self {
+            Self::RNBytes { length, .. } => length.get(),
+            Self::OSpiOp { receive, .. } => receive.get(),
+            other => other.opcode().answer_bytes() as u32,
+        }
+    }
+}
+
+/// Opcode and fields of a command, as sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    bytes: [u8; Self::CAPACITY],
+    len: usize,
+}
+
+impl Header {
+    const CAPACITY: usize = 1 + Request::LONGEST_FIELDS;
+
+    const fn of(opcode: Opcode) -> Self {
+        let mut bytes = [0; Self::CAPACITY];
+        bytes[0] = opcode.code();
+        Self { bytes, len: 1 }
+    }
+
+    fn then(mut self, field: &[u8]) -> Self {
+        self.bytes[self.len..self.len + field.len()].copy_from_slice(field);
+        self.len += field.len();
+        self
+    }
+
+    /// The bytes to send.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl core::fmt::Debug for Header {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Header({:02X?})", self.as_bytes())
+    }
+}
+
+/// Takes fields from the front of a slice.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take().map(u8::from_le_bytes)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.take().map(u16::from_le_bytes)
+    }
+
+    fn u24(&mut self) -> Option<U24> {
+        self.take().map(U24::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn range(&mut self) -> Option<extension::Range> {
+        Some(extension::Range {
+            head_bytes: self.u8()?,
+            length_bytes: self.u32()?,
+        })
+    }
+}
