@@ -1,1 +1,7 @@
 //! Shared set-up of the tests across the floors.
+//!
+//! Everything here panics when it cannot do its work: in a test that is the message.
+
+pub mod built;
+#[cfg(target_os = "linux")]
+pub mod preload;

@@ -1,0 +1,63 @@
+//! Programs and libraries of this workspace that a test runs as they are, in processes of their own.
+//!
+//! Cargo builds what a test links, not what it runs; so each is built on first use, in the profile
+//! of the test. In a build that is up to date that takes a fraction of a second.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
+
+/// The command line of flashwire.
+///
+/// # Panics
+/// If it does not build.
+pub fn flashwire() -> PathBuf {
+    build(&["--package", "flashwire-cli", "--bin", "flashwire"]);
+    folder().join(format!("flashwire{}", env::consts::EXE_SUFFIX))
+}
+
+/// The library that gives a pseudo-terminal parity and modem lines.
+///
+/// # Panics
+/// If it does not build.
+#[cfg(target_os = "linux")]
+pub fn preload_library() -> PathBuf {
+    build(&["--package", "flashwire-preload", "--lib"]);
+    folder().join("libflashwire_preload.so")
+}
+
+/// The program that moves modem lines and sends breaks.
+///
+/// # Panics
+/// If it does not build.
+#[cfg(target_os = "linux")]
+pub fn modem() -> PathBuf {
+    build(&["--package", "flashwire-preload", "--example", "modem"]);
+    folder().join("examples").join("modem")
+}
+
+/// Where this profile's programs lie: two above the test itself, which lies in `deps`.
+fn folder() -> PathBuf {
+    let test = env::current_exe().expect("a test knows where it lies");
+    let folder = test.ancestors().nth(2).expect("cargo puts tests in deps");
+    folder.to_owned()
+}
+
+/// Builds what the arguments of `cargo build` say, unless this process has done so.
+fn build(what: &'static [&'static str]) {
+    static BUILT: Mutex<Vec<&[&str]>> = Mutex::new(Vec::new());
+    let mut built = BUILT.lock().expect("an earlier build failed");
+    if built.contains(&what) {
+        return;
+    }
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked"]).args(what);
+    if !cfg!(debug_assertions) {
+        cargo.arg("--release");
+    }
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let status = cargo.status().expect("cargo starts");
+    assert!(status.success(), "cargo build {what:?}: {status}");
+    built.push(what);
+}
