@@ -6,7 +6,9 @@
 
 mod metadata;
 mod run;
+mod test;
 mod tidy;
+mod tools;
 mod tree;
 
 use std::path::{Path, PathBuf};
@@ -17,7 +19,8 @@ use anyhow::Result;
 const HELP: &str = "\
 The chores of flashwire. Usage: cargo xtask CHORE
 
-  tidy                  the rules of the house that a program can check
+  test [--install] [STAGE...]   everything that CI runs; --install gets what is missing first
+  tidy                          the rules of the house that a program can check
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
 /// Runs the chore that the words of the command line ask for.
 fn chore(words: &[&str]) -> Result<ExitCode> {
     match words {
+        ["test", words @ ..] => test::run(&root(), words),
         ["tidy"] => tidy::run(&root()),
         [] | ["help" | "-h" | "--help"] => {
             print!("{HELP}");

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// A command with its working folder. Toolchain variables that an outer `cargo run` set are taken
 /// away: a nested build chooses its toolchain by the folder it runs in, and its output must not
@@ -33,6 +33,20 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
         bail!("`{shown}`: {}\n{}", output.status, said.trim_end());
     }
     String::from_utf8(output.stdout).with_context(|| format!("`{shown}` printed no text"))
+}
+
+/// Runs the command with this program's own input and output, after showing it.
+///
+/// # Errors
+/// If it cannot be started or says no.
+pub(crate) fn status(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    println!("{shown}");
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    ensure!(status.success(), "`{shown}`: {status}");
+    Ok(())
 }
 
 /// The command as a person would type it.

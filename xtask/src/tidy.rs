@@ -82,6 +82,13 @@ pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     }
 }
 
+/// Folders of all workspaces of the tree, from the root; the root's own is the empty path.
+pub(crate) fn workspaces(root: &Path) -> Result<Vec<String>> {
+    let tree = Tree::read(root)?;
+    let folders = manifests::workspaces(&tree).into_iter();
+    Ok(folders.map(str::to_owned).collect())
+}
+
 /// What the files alone show.
 fn tree_findings(tree: &Tree) -> Vec<Finding> {
     let rules: [fn(&Tree) -> Vec<Finding>; 4] = [
