@@ -27,6 +27,16 @@ pub enum LinkError {
     /// The port did not take the bytes in time.
     #[error("the port accepts no more data")]
     Stalled,
+    /// The host did something else than in the recording that is being replayed.
+    #[error("line {line} of the recording says {recorded}, but now: {found}")]
+    Diverged {
+        /// The first line of the recording that does not fit, counted from 1.
+        line: usize,
+        /// What the recording has there.
+        recorded: String,
+        /// What the host did.
+        found: String,
+    },
     /// The user gave up.
     #[error("cancelled")]
     Cancelled,

@@ -4,17 +4,51 @@
 //! sleeps, and nothing else asks the operating system what time it is. That is what lets the same
 //! client drive a real port in real time and a simulated board in virtual time.
 //!
-//! No wire protocol is known here: a link carries bytes and moves lines.
+//! * Links: [`serial`] ports and [`tcp`] (feature `os`, on by default: all system calls stand behind
+//!   it), and whatever else implements [`Link`]; [`ports()`] lists what the computer has.
+//! * Wrappers, each a link around a link: [`Trace`] logs it, [`Record`] and [`Replay`] keep it for
+//!   ever, [`Faults`] damages it, [`Interruptible`] lets the user give up.
+//! * [`reset`]: the language in which people say how DTR and RTS reach NRST and BOOT0.
+//!
+//! No wire protocol is known here: a link carries bytes and moves lines. Nothing here prints.
 
+#[cfg(feature = "os")]
+mod clock;
 mod error;
+mod faults;
+mod forward;
+#[cfg(feature = "os")]
+mod input;
+mod interrupt;
+#[cfg(feature = "os")]
+mod ports;
+mod recording;
+pub mod reset;
+#[cfg(feature = "os")]
+pub mod serial;
 mod settings;
+#[cfg(all(unix, feature = "os"))]
+mod sys;
+#[cfg(feature = "os")]
+pub mod tcp;
 mod time;
+mod trace;
+#[cfg(feature = "os")]
+mod warnings;
 
 use std::time::Duration;
 
 pub use error::LinkError;
-pub use settings::{Line, LineChange, Parity, Settings, StopBits};
+pub use faults::{Direction, Fault, FaultKind, Faults, ParseFaultError};
+pub use interrupt::{CancelFlag, Interruptible};
+#[cfg(feature = "os")]
+pub use ports::{Port, PortKind, UsbPort, ports};
+pub use recording::{Record, RecordingError, Replay};
+pub use settings::{
+    Line, LineChange, Parity, ParseLineError, ParseSettingsError, Settings, StopBits,
+};
 pub use time::{Deadline, Instant};
+pub use trace::Trace;
 
 /// The host's end of a cable, and the clock that all waits are measured by.
 ///
@@ -83,6 +117,12 @@ pub trait Link {
     /// ("even parity is not supported by this port").
     fn take_warnings(&mut self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether waiting on this link takes real time. A link with a virtual clock says `false`, so
+    /// that nobody cuts its waits into slices to look at the real world in between.
+    fn real_time(&self) -> bool {
+        true
     }
 
     /// The moment `after` from now, to pass to [`recv`](Link::recv).
