@@ -95,16 +95,16 @@ fn golden() -> Vec<(Request, Vec<u8>)> {
         (
             Request::XCrc(Range {
                 head_bytes: 4,
-                length_bytes: 0x0001_0000,
+                length: u24(0x01_0000),
             }),
-            vec![0x81, 0x04, 0x00, 0x00, 0x01, 0x00],
+            vec![0x81, 0x04, 0x00, 0x00, 0x01],
         ),
         (
             Request::XBlank(Range {
                 head_bytes: 5,
-                length_bytes: 0x1234_5678,
+                length: u24(0x12_3456),
             }),
-            vec![0x82, 0x05, 0x78, 0x56, 0x34, 0x12],
+            vec![0x82, 0x05, 0x56, 0x34, 0x12],
         ),
         (
             Request::XProgram(Program {

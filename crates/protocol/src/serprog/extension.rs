@@ -10,10 +10,14 @@
 
 use crate::crc32::Crc32;
 
-use super::{Header, Request};
+use super::{Header, Request, U24};
 
 /// Length of the check value that closes X_PROGRAM, in bytes.
 pub const CHECK_BYTES: usize = 4;
+
+/// Longest range of X_CRC and X_BLANK, in bytes: 1 MiB. A programmer hears nothing while it reads, so
+/// a length that came in wrong must not keep it for long.
+pub const LONGEST_RANGE_BYTES: u32 = 1 << 20;
 
 /// How many SYNCNOPs in a row make a programmer listen again after it refused an X_PROGRAM.
 ///
@@ -27,8 +31,8 @@ pub const RECOVERY_SYNCNOPS: u8 = 4;
 pub struct Range {
     /// Length of the head that follows, in bytes.
     pub head_bytes: u8,
-    /// How many bytes to read after the head.
-    pub length_bytes: u32,
+    /// How many bytes to read after the head, at most [`LONGEST_RANGE_BYTES`].
+    pub length: U24,
 }
 
 /// Fields of X_PROGRAM: one page, sent when the chip is ready for it.

@@ -136,6 +136,11 @@ impl Opcode {
         self as u8
     }
 
+    /// Whether it is this project's own: codes from 0x80 up.
+    pub const fn is_extension(self) -> bool {
+        self.code() >= Self::XQuery.code()
+    }
+
     /// Length of the fixed fields that follow the opcode, in bytes.
     pub const fn field_bytes(self) -> u8 {
         match self {
@@ -155,8 +160,8 @@ impl Opcode {
             | Self::XQuery => 0,
             Self::SBusType | Self::SPinState | Self::SSpiCs | Self::SSpiMode | Self::SCsMode => 1,
             Self::RByte => 3,
-            Self::OWriteB | Self::ODelay | Self::SSpiFreq => 4,
-            Self::XCrc | Self::XBlank | Self::XProgram => 5,
+            Self::OWriteB | Self::ODelay | Self::SSpiFreq | Self::XCrc | Self::XBlank => 4,
+            Self::XProgram => 5,
             Self::RNBytes | Self::OWriteN | Self::OSpiOp => 6,
         }
     }

@@ -217,7 +217,7 @@ impl Request {
             Self::SSpiMode { mode } | Self::SCsMode { mode } => header.then(&[mode]),
             Self::XCrc(range) | Self::XBlank(range) => header
                 .then(&[range.head_bytes])
-                .then(&range.length_bytes.to_le_bytes()),
+                .then(&range.length.to_le_bytes()),
             Self::XProgram(program) => header
                 .then(&program.wait_ms.to_le_bytes())
                 .then(&[program.head_bytes])
@@ -348,7 +348,7 @@ impl Fields<'_> {
     fn range(&mut self) -> Option<extension::Range> {
         Some(extension::Range {
             head_bytes: self.u8()?,
-            length_bytes: self.u32()?,
+            length: self.u24()?,
         })
     }
 }
