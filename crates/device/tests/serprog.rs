@@ -160,7 +160,7 @@ fn empty_spi_operations_select_and_deselect() {
 #[test]
 fn long_operations_stream_both_ways() {
     let mut programmer = programmer();
-    programmer.board_mut().memory = (0..100_000u32).map(|i| (i * 7 >> 3) as u8).collect();
+    programmer.board_mut().memory = (0..100_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
     let memory = programmer.board().memory.clone();
     let answers = ask(&mut programmer, &spi_op(&[0x03, 0, 0, 0], 100_000));
     assert_eq!(answers[0], ACK);
@@ -393,7 +393,7 @@ fn without_extensions_they_are_neither_listed_nor_known() {
 #[test]
 fn a_crc_is_that_of_what_a_read_would_have_answered() {
     let mut programmer = programmer();
-    programmer.board_mut().memory = (0..5000u32).map(|i| (i * 31 >> 2) as u8).collect();
+    programmer.board_mut().memory = (0..5000u32).map(|i| ((i * 31) >> 2) as u8).collect();
     let memory = programmer.board().memory.clone();
     for (start, length) in [(0, 5000), (17, 1), (100, 64), (100, 65), (0, 0)] {
         let [_, a, b, c] = (start as u32).to_be_bytes();
