@@ -1,26 +1,27 @@
 //! Pieces in any order become an image.
 
+use std::sync::Arc;
+
 use super::{Format, Image, ImageError, Note, Place, Segment};
 
 /// Collects what a file says, piece by piece.
 ///
-/// Memory: the bytes once, and one small entry for each piece that does not follow the one before.
+/// Memory: the bytes once, and one small entry for each piece.
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
-    bytes: Vec<u8>,
-    pieces: Vec<Piece>,
+    segments: Vec<Segment>,
+    marks: Vec<Mark>,
     pub(super) entry: Option<u64>,
     pub(super) machine: Option<u16>,
     pub(super) families: Vec<u32>,
     pub(super) notes: Vec<Note>,
 }
 
-/// A stretch of [`Assembly::bytes`].
+/// What the file gave at one place.
 #[derive(Clone, Copy, Debug)]
-struct Piece {
+struct Mark {
     address: u64,
-    start: usize,
-    len: usize,
+    end: u64,
     place: Place,
 }
 
@@ -35,58 +36,57 @@ impl Assembly {
         if data.is_empty() {
             return Ok(());
         }
-        let bytes = data.len() as u64;
-        if address.checked_add(bytes).is_none() {
-            return Err(ImageError::AddressOverflow {
-                place,
+        self.mark(address, data.len(), place)?;
+        match self.segments.last_mut() {
+            Some(last) if last.range().end == address => last.data.extend_from_slice(data),
+            _ => self.segments.push(Segment {
                 address,
-                bytes,
-            });
-        }
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(data);
-        match self.pieces.last_mut() {
-            Some(last) if last.address + last.len as u64 == address => last.len += data.len(),
-            _ => self.pieces.push(Piece {
-                address,
-                start,
-                len: data.len(),
-                place,
+                data: data.to_vec(),
             }),
         }
         Ok(())
     }
 
+    /// Like [`add`](Self::add), without copying.
+    pub(super) fn add_segment(&mut self, segment: Segment, place: Place) -> Result<(), ImageError> {
+        if !segment.data.is_empty() {
+            self.mark(segment.address, segment.data.len(), place)?;
+            self.segments.push(segment);
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, address: u64, len: usize, place: Place) -> Result<(), ImageError> {
+        let bytes = len as u64;
+        let end = address
+            .checked_add(bytes)
+            .ok_or(ImageError::AddressOverflow {
+                place,
+                address,
+                bytes,
+            })?;
+        self.marks.push(Mark {
+            address,
+            end,
+            place,
+        });
+        Ok(())
+    }
+
     /// Sorts, checks, joins.
     pub(super) fn finish(mut self, format: Format) -> Result<Image, ImageError> {
-        self.pieces.sort_by_key(|piece| piece.address);
+        let mut pieces = std::mem::take(&mut self.segments);
+        pieces.sort_by_key(|piece| piece.address);
         let mut segments: Vec<Segment> = Vec::new();
-        let mut earlier = Place::Offset(0);
         let mut repeated = 0;
-        for piece in &self.pieces {
-            let data = &self.bytes[piece.start..piece.start + piece.len];
+        for piece in pieces {
             match segments.last_mut() {
                 Some(last) if last.range().end >= piece.address => {
-                    let at = (piece.address - last.address) as usize;
-                    let shared = data.len().min(last.data.len() - at);
-                    let differs = (0..shared).find(|&n| last.data[at + n] != data[n]);
-                    if let Some(n) = differs {
-                        let address = piece.address + n as u64;
-                        return Err(ImageError::Overlap {
-                            place: piece.place,
-                            earlier,
-                            address,
-                        });
-                    }
-                    repeated += shared as u64;
-                    last.data.extend_from_slice(&data[shared..]);
+                    let shared = join(last, &piece).map_err(|address| self.overlap(address))?;
+                    repeated += shared;
                 }
-                _ => segments.push(Segment {
-                    address: piece.address,
-                    data: data.to_vec(),
-                }),
+                _ => segments.push(piece),
             }
-            earlier = piece.place;
         }
         if segments.is_empty() {
             return Err(ImageError::NoData { format });
@@ -94,14 +94,46 @@ impl Assembly {
         if repeated > 0 {
             self.notes.push(Note::Repeated { bytes: repeated });
         }
+        self.families.sort_unstable();
+        self.families.dedup();
         Ok(Image {
             format,
-            segments: segments.into(),
+            segments: Arc::new(segments),
             placed: true,
             entry: self.entry,
             machine: self.machine,
             families: self.families,
             notes: self.notes,
         })
+    }
+
+    /// Names the first two places that both have `address`.
+    fn overlap(&self, address: u64) -> ImageError {
+        let mut both = self
+            .marks
+            .iter()
+            .filter(|m| m.address <= address && address < m.end);
+        let mut next = || both.next().map_or(Place::Offset(0), |mark| mark.place);
+        let (earlier, place) = (next(), next());
+        ImageError::Overlap {
+            place,
+            earlier,
+            address,
+        }
+    }
+}
+
+/// Appends `piece` to `last`, whose end it touches or overlaps. Returns how many bytes both have,
+/// or the first address at which they differ.
+fn join(last: &mut Segment, piece: &Segment) -> Result<u64, u64> {
+    let at = (piece.address - last.address) as usize;
+    let shared = piece.data.len().min(last.data.len() - at);
+    let differs = (0..shared).find(|&n| last.data[at + n] != piece.data[n]);
+    match differs {
+        Some(n) => Err(piece.address + n as u64),
+        None => {
+            last.data.extend_from_slice(&piece.data[shared..]);
+            Ok(shared as u64)
+        }
     }
 }

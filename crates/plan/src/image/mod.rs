@@ -6,13 +6,23 @@
 //! decides what a file is; a name that says otherwise is an error, unless the caller names the
 //! format.
 //!
+//! Strict about content: checksums, lengths, counts, end records and numbering all have to be right.
+//! Records may come in any order and far apart. What is there twice must be the same both times
+//! (linkers do repeat themselves), and a [`Note`] says so.
+//!
 //! Not here: reading files, and knowing which addresses a target has ([`plan`](crate::plan) checks
 //! those).
 
 mod assembly;
 mod detect;
+mod dfuse;
+mod elf;
 mod error;
 mod intel_hex;
+mod srecord;
+mod text;
+mod uf2;
+mod write;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,6 +30,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use error::{ImageError, Place};
+
+pub use write::{MOST_GAP_BYTES, WriteError, WriteOptions};
 
 use assembly::Assembly;
 
@@ -118,7 +130,7 @@ pub struct ParseOptions<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     format: Format,
-    segments: Arc<[Segment]>,
+    segments: Arc<Vec<Segment>>,
     placed: bool,
     entry: Option<u64>,
     machine: Option<u16>,
@@ -140,16 +152,15 @@ impl Image {
     ) -> Result<Self, ImageError> {
         let bytes = bytes.into();
         let format = detect::format_of(&bytes, options)?;
-        let image = match format {
-            Format::Binary => Self::from_binary(bytes.into_owned(), options.address)?,
-            Format::IntelHex => intel_hex::parse(&bytes)?.finish(format)?,
-            _ => {
-                return Err(ImageError::NotThisFormat {
-                    format,
-                    place: Place::Offset(0),
-                });
-            }
+        let assembly = match format {
+            Format::Binary => return Self::from_binary(bytes.into_owned(), options.address),
+            Format::IntelHex => intel_hex::parse(&bytes)?,
+            Format::SRecord => srecord::parse(&bytes)?,
+            Format::Elf => elf::parse(&bytes)?,
+            Format::Uf2 => uf2::parse(&bytes, options.family)?,
+            Format::DfuSe => dfuse::parse(&bytes)?,
         };
+        let image = assembly.finish(format)?;
         match options.address {
             Some(address) if address != image.range().start => Err(ImageError::HasAddresses {
                 format,
@@ -165,45 +176,78 @@ impl Image {
     /// # Errors
     /// [`ImageError::Empty`], [`ImageError::AddressOverflow`].
     pub fn from_binary(bytes: Vec<u8>, address: Option<u64>) -> Result<Self, ImageError> {
+        if bytes.is_empty() {
+            return Err(ImageError::Empty);
+        }
+        let mut assembly = Assembly::default();
         let segment = Segment {
             address: address.unwrap_or(0),
             data: bytes,
         };
-        let image = Self::from_segments(Format::Binary, vec![segment])?;
+        assembly.add_segment(segment, Place::Offset(0))?;
         Ok(Self {
             placed: address.is_some(),
-            ..image
+            ..assembly.finish(Format::Binary)?
         })
     }
 
     /// Sorts and joins `segments`. Two that overlap must agree on what they share.
     ///
     /// # Errors
-    /// [`ImageError::Empty`], [`ImageError::Overlap`], [`ImageError::AddressOverflow`].
+    /// [`ImageError::NoData`], [`ImageError::Overlap`], [`ImageError::AddressOverflow`].
     pub fn from_segments(format: Format, segments: Vec<Segment>) -> Result<Self, ImageError> {
         let mut assembly = Assembly::default();
-        for (n, segment) in segments.iter().enumerate() {
-            assembly.add(segment.address, &segment.data, Place::Segment(n as u64))?;
+        for (n, segment) in segments.into_iter().enumerate() {
+            assembly.add_segment(segment, Place::Segment(n))?;
         }
         assembly.finish(format)
+    }
+
+    /// One image of several, in the format of the first. They may overlap where they agree. The
+    /// entry and the machine are those of the first image that has one.
+    ///
+    /// # Errors
+    /// [`ImageError::NoData`] for no images at all, [`ImageError::NoAddress`] for a raw binary that
+    /// is not [placed](Self::place), [`ImageError::Overlap`].
+    pub fn merge(images: &[Self]) -> Result<Self, ImageError> {
+        let mut assembly = Assembly::default();
+        for (n, image) in images.iter().enumerate() {
+            let place = Place::Image(n);
+            if !image.placed {
+                return Err(ImageError::NoAddress { place });
+            }
+            for segment in image.segments() {
+                assembly.add_segment(segment.clone(), place)?;
+            }
+            assembly.entry = assembly.entry.or(image.entry);
+            assembly.machine = assembly.machine.or(image.machine);
+            assembly.families.extend_from_slice(&image.families);
+            assembly.notes.extend_from_slice(&image.notes);
+        }
+        assembly.finish(images.first().map_or(Format::Binary, Self::format))
     }
 
     /// Gives a raw binary that has none yet its address; leaves any other image as it is.
     ///
     /// # Errors
     /// [`ImageError::AddressOverflow`].
-    pub fn place(self, address: u64) -> Result<Self, ImageError> {
-        if self.placed {
-            return Ok(self);
+    pub fn place(mut self, address: u64) -> Result<Self, ImageError> {
+        if !self.placed {
+            let bytes = self.total_bytes();
+            if address.checked_add(bytes).is_none() {
+                return Err(ImageError::AddressOverflow {
+                    place: Place::Offset(0),
+                    address,
+                    bytes,
+                });
+            }
+            // It has just one segment, with address 0.
+            for segment in Arc::make_mut(&mut self.segments) {
+                segment.address += address;
+            }
+            self.placed = true;
         }
-        let mut segments = self.segments.to_vec();
-        for segment in &mut segments {
-            segment.address = address;
-        }
-        Ok(Self {
-            placed: true,
-            ..Self::from_segments(self.format, segments)?
-        })
+        Ok(self)
     }
 
     /// The format that it was read from.
@@ -260,7 +304,7 @@ impl Image {
 
     /// From its first byte to its last, gaps included.
     pub fn range(&self) -> Range<u64> {
-        let [first, .., last] = &*self.segments else {
+        let [first, .., last] = &self.segments[..] else {
             return self.segments[0].range();
         };
         first.address..last.range().end
@@ -276,6 +320,32 @@ pub enum Note {
         /// How many.
         bytes: u64,
     },
+    /// The text in an S-record file's header.
+    Header {
+        /// The text; printable.
+        text: String,
+    },
+    /// A segment of an ELF file begins with the file's own headers, which were left out.
+    ElfHeaders {
+        /// Where they would have gone.
+        address: u64,
+        /// Their size, padding included.
+        bytes: u64,
+    },
+    /// Blocks of a UF2 file that say they are not for the main flash, and were left out.
+    NotMainFlash {
+        /// How many.
+        blocks: u64,
+    },
+    /// One of several targets (memories) of a DfuSe file; all of them are in the image.
+    Target {
+        /// Its USB alternate setting; 0 is the internal flash.
+        alternate_setting: u8,
+        /// Its name; printable, may be empty.
+        name: String,
+        /// How much data it has.
+        bytes: u64,
+    },
 }
 
 impl fmt::Display for Note {
@@ -286,6 +356,26 @@ impl fmt::Display for Note {
                     f,
                     "{bytes} bytes are there more than once, each time with the same value"
                 )
+            }
+            Self::Header { text } => write!(f, "header {text:?}"),
+            Self::ElfHeaders { address, bytes } => {
+                write!(
+                    f,
+                    "left out {bytes} bytes at {address:#010x}, the ELF file's own headers"
+                )
+            }
+            Self::NotMainFlash { blocks } => {
+                write!(
+                    f,
+                    "left out {blocks} blocks that are not for the main flash"
+                )
+            }
+            Self::Target {
+                alternate_setting,
+                name,
+                bytes,
+            } => {
+                write!(f, "target {alternate_setting} {name:?} has {bytes} bytes")
             }
         }
     }
