@@ -1,0 +1,25 @@
+//! STM32 chips as their ROM loader shows them.
+//!
+//! One implementation, driven by a table of [`PARTS`] that states what the silicon's documents say.
+//! [`Chip`] is a [`FarEnd`](crate::wire::FarEnd) for a UART wire; the loader's parser inside knows
+//! nothing of the wire.
+
+mod chip;
+mod memory;
+mod options;
+mod part;
+mod parts;
+mod rom;
+mod state;
+mod stub;
+mod wiring;
+
+pub use chip::{Application, Chip, ChipState};
+pub use memory::{Memory, Region};
+pub use options::{Cell, OptionLayout, Options, ReadProtection, WriteProtection};
+pub use part::{Flash, Loader, Part, ProgramRule, Sectors, Unit};
+pub use parts::{PARTS, part};
+pub use rom::Phase;
+pub use state::StateSyntax;
+pub(crate) use state::read as read_state;
+pub use wiring::{Wiring, WiringSyntax};

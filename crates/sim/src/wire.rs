@@ -1,0 +1,403 @@
+//! The wire: a host's end, a device's end, and everything that happens to a byte between them.
+//!
+//! ```text
+//! host ──latency──▶ adapter ──characters──▶ device
+//! host ◀──latency + timer── adapter ◀──characters── device
+//! ```
+//!
+//! All delays are delay lines: what is under way does not hold up what follows. Characters take
+//! their bit times. The engine knows no clock: whoever owns it says what time it is
+//! ([`advance`](Wire::advance)), and it says when it wants to be asked again
+//! ([`next_event`](Wire::next_event)). So the same engine runs in virtual time under
+//! [`SimLink`](crate::SimLink) and in real time under [`serve`](crate::serve).
+
+mod fault;
+mod format;
+mod lane;
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use flashwire_link::{Instant, Settings};
+
+use fault::Faults;
+pub use fault::{Direction, Fault, FaultKind, FaultSyntax};
+pub use format::{Format, Listening};
+pub use lane::Heard;
+use lane::{Event, Lane};
+
+use crate::Complaint;
+
+/// The lines of a serial port beside its data, as the host drives them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// Data Terminal Ready: asserted or not; `None` if the port has no such line.
+    pub dtr: Option<bool>,
+    /// Request To Send: asserted or not; `None` if the port has no such line.
+    pub rts: Option<bool>,
+    /// Whether the transmit line is held low.
+    pub brk: bool,
+}
+
+/// What stands at the far end of the wire.
+///
+/// All methods are told the time. The engine calls [`advance`](Self::advance) after each of the
+/// others and whenever [`wake_up`](Self::wake_up) is due.
+pub trait FarEnd: Any {
+    /// What its receiver does at the moment. Its transmitter uses the same format.
+    fn listening(&self) -> Listening;
+
+    /// Whether it can take a byte now. Only packet buses ask: a UART loses what comes.
+    fn ready(&self) -> bool {
+        true
+    }
+
+    /// A character has arrived.
+    fn receive(&mut self, now: Instant, heard: Heard);
+
+    /// A receiver that was [`Measuring`](Listening::Measuring) has measured this speed.
+    fn measured(&mut self, now: Instant, baud: u32) {
+        let _ = (now, baud);
+    }
+
+    /// The host's lines changed.
+    fn lines(&mut self, now: Instant, lines: Lines) {
+        let _ = (now, lines);
+    }
+
+    /// Does all that is due by now, and appends what the transmitter begins to send now, back to
+    /// back.
+    fn advance(&mut self, now: Instant, sent: &mut Vec<u8>);
+
+    /// When something happens next by itself; later than the last [`advance`](Self::advance).
+    fn wake_up(&self) -> Option<Instant>;
+
+    /// What it holds against its host so far.
+    fn complaints(&self) -> &[Complaint];
+
+    /// The content of its flash: what a bench keeps in its image file.
+    fn flash(&self) -> &[u8];
+
+    /// What else outlives power (option bytes, status registers), as lines of text: what a bench
+    /// keeps in its state file.
+    fn state(&self) -> String;
+}
+
+/// What a wire is made of.
+#[derive(Clone, Debug)]
+pub struct WireConfig {
+    /// What every byte and every line change takes one way, both ways.
+    pub latency: Duration,
+    /// What every byte from the device takes besides: the latency timer of a USB adapter.
+    pub timer: Duration,
+    /// Speed and format of the host's end until it sets others.
+    pub host: Settings,
+    /// The lines as the host drives them when the wire is plugged in.
+    pub lines: Lines,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// A wire with a device at its far end.
+pub struct Wire {
+    far: Box<dyn FarEnd>,
+    latency: Duration,
+    timer: Duration,
+    host: Settings,
+    now: Instant,
+    /// From the host to the device.
+    out: Channel,
+    /// From the device to the host.
+    back: Channel,
+    /// Line changes on their way to the device.
+    lines: VecDeque<(Instant, Lines)>,
+    /// Bytes at the host, each with the moment from which the host sees it.
+    arrived: VecDeque<(Instant, u8)>,
+    ending: Option<Ending>,
+    sent: Vec<u8>,
+}
+
+impl Wire {
+    /// Plugs a device in.
+    pub fn new(config: &WireConfig, far: Box<dyn FarEnd>) -> Self {
+        let mut wire = Self {
+            far,
+            latency: config.latency,
+            timer: config.timer,
+            host: config.host,
+            now: Instant::default(),
+            out: Channel::new(&config.faults, Direction::Out),
+            back: Channel::new(&config.faults, Direction::In),
+            lines: VecDeque::new(),
+            arrived: VecDeque::new(),
+            ending: None,
+            sent: Vec::new(),
+        };
+        wire.far.lines(wire.now, config.lines);
+        wire.pump();
+        wire
+    }
+
+    /// The device.
+    pub fn far(&self) -> &dyn FarEnd {
+        self.far.as_ref()
+    }
+
+    /// The device, to do something to. Call [`advance`](Self::advance) afterwards.
+    pub fn far_mut(&mut self) -> &mut dyn FarEnd {
+        self.far.as_mut()
+    }
+
+    /// The time that everything up to has happened.
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Speed and format of the host's end.
+    pub fn host_settings(&self) -> Settings {
+        self.host
+    }
+
+    /// Whether the host has been told that the port is gone.
+    pub fn is_closed(&self) -> bool {
+        self.ending
+            .is_some_and(|ending| ending.told && ending.at <= self.now)
+    }
+
+    /// The moment by which everything that the host has sent so far has left its end.
+    pub fn sent_by(&self) -> Instant {
+        self.out.lane.free_from().max(self.now)
+    }
+
+    /// The host changes speed and format; for what it sends and receives from now on.
+    pub fn configure(&mut self, settings: Settings) {
+        self.host = settings;
+    }
+
+    /// The host sends bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        let format = self.host_format();
+        for &byte in bytes {
+            let ending = self.out.carry(self.now + self.latency, format, byte);
+            self.end_with(ending);
+        }
+        self.apply_ending();
+    }
+
+    /// The host moves its lines.
+    pub fn set_lines(&mut self, lines: Lines) {
+        self.lines.push_back((self.now + self.latency, lines));
+    }
+
+    /// Takes what the host can see by now; returns how many bytes that is.
+    pub fn pop(&mut self, buffer: &mut [u8]) -> usize {
+        let seen = self
+            .arrived
+            .iter()
+            .take_while(|(at, _)| *at <= self.now)
+            .count();
+        let count = seen.min(buffer.len());
+        for (room, (_, byte)) in buffer.iter_mut().zip(self.arrived.drain(..count)) {
+            *room = byte;
+        }
+        count
+    }
+
+    /// Drops what the host can see by now.
+    pub fn discard(&mut self) {
+        while self.arrived.front().is_some_and(|(at, _)| *at <= self.now) {
+            self.arrived.pop_front();
+        }
+    }
+
+    /// Whether the host can see a byte by now.
+    pub fn has_arrived(&self) -> bool {
+        self.arrived.front().is_some_and(|(at, _)| *at <= self.now)
+    }
+
+    /// When something happens next if the host does nothing: to the device, or a byte arrives.
+    pub fn next_event(&self) -> Option<Instant> {
+        let inside = self.next_inside();
+        let arrival = self
+            .arrived
+            .iter()
+            .map(|(at, _)| *at)
+            .find(|at| *at > self.now);
+        let gone = self
+            .ending
+            .map(|ending| ending.at)
+            .filter(|at| *at > self.now);
+        [inside, arrival, gone].into_iter().flatten().min()
+    }
+
+    /// Lets everything happen that is due by `to`, which must not lie in the past.
+    pub fn advance(&mut self, to: Instant) {
+        while let Some(at) = self.next_inside().filter(|at| *at <= to) {
+            self.now = at;
+            self.step();
+        }
+        self.now = self.now.max(to);
+    }
+
+    /// Runs until nothing happens any more, for at most `longest`: the device ends what it was
+    /// doing when the host went away.
+    pub fn settle(&mut self, longest: Duration) {
+        let end = self.now + longest;
+        while let Some(at) = self.next_inside().filter(|at| *at <= end) {
+            self.advance(at);
+        }
+    }
+
+    /// How the host's end sends and receives: on a packet bus it has nothing to say.
+    fn host_format(&self) -> Format {
+        match self.far.listening() {
+            Listening::As(format @ Format::Packets { .. }) => format,
+            _ => Format::Uart(self.host),
+        }
+    }
+
+    /// When the device's receiver has something to tell it.
+    fn next_out(&self) -> Option<Instant> {
+        let listening = self.far.listening();
+        let held = matches!(listening, Listening::As(Format::Packets { .. })) && !self.far.ready();
+        if held {
+            None
+        } else {
+            self.out.lane.next(listening)
+        }
+    }
+
+    /// When the host's receiver has something to tell it.
+    fn next_back(&self) -> Option<Instant> {
+        self.back.lane.next(Listening::As(self.host_format()))
+    }
+
+    fn next_inside(&self) -> Option<Instant> {
+        let lines = self.lines.front().map(|(at, _)| *at);
+        let out = self.next_out();
+        let back = self.next_back();
+        // What a device wants to do "now" it did when it was last advanced.
+        let wake_up = self.far.wake_up().filter(|at| *at > self.now);
+        [lines, out, back, wake_up]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.max(self.now))
+    }
+
+    /// Does one thing of all that is due now, and all that the device has to do now.
+    fn step(&mut self) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
+        if due(self.lines.front().map(|(at, _)| *at)) {
+            if let Some((_, lines)) = self.lines.pop_front()
+                && !self.is_broken()
+            {
+                if lines.brk {
+                    self.out.lane.put_break(self.now, self.host);
+                }
+                self.far.lines(self.now, lines);
+            }
+        } else if due(self.next_back()) {
+            let listening = Listening::As(self.host_format());
+            if let Some(Event::Heard(heard)) = self.back.lane.take(listening) {
+                let at = self.now + self.latency + self.timer;
+                self.arrived.push_back((at, heard.byte));
+            }
+        } else if due(self.next_out()) {
+            match self.out.lane.take(self.far.listening()) {
+                Some(Event::Heard(heard)) => self.far.receive(self.now, heard),
+                Some(Event::Measured(baud)) => self.far.measured(self.now, baud),
+                Some(Event::Missed) | None => {}
+            }
+        }
+        self.pump();
+    }
+
+    /// Lets the device act, and puts what it sends on the wire.
+    fn pump(&mut self) {
+        let mut sent = std::mem::take(&mut self.sent);
+        self.far.advance(self.now, &mut sent);
+        if let (Listening::As(format), false) = (self.far.listening(), sent.is_empty()) {
+            for &byte in &sent {
+                let ending = self.back.carry(self.now, format, byte);
+                self.end_with(ending);
+            }
+            self.apply_ending();
+        }
+        sent.clear();
+        self.sent = sent;
+    }
+
+    fn is_broken(&self) -> bool {
+        self.ending.is_some_and(|ending| ending.at <= self.now)
+    }
+
+    fn end_with(&mut self, ending: Option<Ending>) {
+        if let Some(ending) = ending
+            && self.ending.is_none_or(|earlier| ending.at < earlier.at)
+        {
+            self.ending = Some(ending);
+        }
+    }
+
+    fn apply_ending(&mut self) {
+        if let Some(ending) = self.ending {
+            self.out.lane.cut(ending.at);
+            self.back.lane.cut(ending.at);
+        }
+    }
+}
+
+/// When nothing passes any more.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    at: Instant,
+    /// Whether the host is told that its port is gone.
+    told: bool,
+}
+
+/// One direction of the wire and what goes wrong in it.
+struct Channel {
+    lane: Lane,
+    faults: Faults,
+    /// How late everything has become by delay faults.
+    late: Duration,
+}
+
+impl Channel {
+    fn new(faults: &[Fault], direction: Direction) -> Self {
+        Self {
+            lane: Lane::default(),
+            faults: Faults::new(faults, direction),
+            late: Duration::ZERO,
+        }
+    }
+
+    /// Puts a byte on the line, not before `earliest`, as its faults will have it.
+    fn carry(&mut self, earliest: Instant, format: Format, byte: u8) -> Option<Ending> {
+        let mut copies = 1;
+        let mut byte = byte;
+        let mut ends = None;
+        for fault in self.faults.next() {
+            match fault {
+                FaultKind::Drop => copies = 0,
+                FaultKind::Flip => byte ^= 1,
+                FaultKind::Duplicate => copies += 1,
+                FaultKind::Delay(late) => self.late += late,
+                FaultKind::Cut => ends = Some(true),
+                FaultKind::Mute => ends = Some(false),
+            }
+        }
+        let earliest = earliest + self.late;
+        let at = earliest.max(self.lane.free_from());
+        if copies == 0 {
+            // Lost on the way, but it took its time.
+            self.lane.pass(earliest, format);
+        }
+        for _ in 0..copies {
+            self.lane.put(earliest, format, byte);
+        }
+        ends.map(|told| Ending { at, told })
+    }
+}

@@ -1,0 +1,4 @@
+//! Benches as a host sees them.
+
+mod host;
+mod loader;
