@@ -4,6 +4,7 @@
 //! `cargo xtask` prints what there is. Each chore lives in the module of its name and is a plain
 //! list of steps; what it takes to run other programs is in [`run`].
 
+mod fuzz;
 mod metadata;
 mod run;
 mod test;
@@ -21,6 +22,7 @@ The chores of flashwire. Usage: cargo xtask CHORE
 
   test [--install] [STAGE...]   everything that CI runs; --install gets what is missing first
   tidy                          the rules of the house that a program can check
+  fuzz [SECONDS] [TARGET...]    looks for inputs that break a decoder, 60 s a target if not said
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +42,16 @@ fn chore(words: &[&str]) -> Result<ExitCode> {
     match words {
         ["test", words @ ..] => test::run(&root(), words),
         ["tidy"] => tidy::run(&root()),
+        ["fuzz", words @ ..] => {
+            let seconds = words.first().and_then(|word| word.parse().ok());
+            let targets = if seconds.is_some() {
+                &words[1..]
+            } else {
+                words
+            };
+            fuzz::run(&root(), targets, seconds.unwrap_or(60))?;
+            Ok(ExitCode::SUCCESS)
+        }
         [] | ["help" | "-h" | "--help"] => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::fuzz;
 use crate::run;
 use crate::tidy;
 use crate::tools::Missing;
@@ -67,6 +68,11 @@ const STAGES: &[Stage] = &[
         name: "docs",
         what: "the documentation builds, and its links lead somewhere",
         run: docs,
+    },
+    Stage {
+        name: "fuzz",
+        what: "a few seconds of fuzzing for each target",
+        run: fuzz,
     },
 ];
 
@@ -185,6 +191,13 @@ fn docs(root: &Path) -> Result<Score> {
     command.args(["--workspace", "--no-deps"]);
     let passed = run::status(command.env("RUSTDOCFLAGS", "-D warnings")).is_ok();
     Ok(Score::of(passed))
+}
+
+fn fuzz(root: &Path) -> Result<Score> {
+    const SECONDS: u32 = 5;
+
+    let passed = fuzz::run(root, &[], SECONDS)?;
+    Ok(Score { passed, failed: 0 })
 }
 
 /// Runs `cargo test`, shows what it prints, and counts.
