@@ -4,6 +4,7 @@
 //! `cargo xtask` prints what there is. Each chore lives in the module of its name and is a plain
 //! list of steps; what it takes to run other programs is in [`run`].
 
+mod firmware;
 mod fuzz;
 mod metadata;
 mod run;
@@ -22,6 +23,7 @@ The chores of flashwire. Usage: cargo xtask CHORE
 
   test [--install] [STAGE...]   everything that CI runs; --install gets what is missing first
   tidy                          the rules of the house that a program can check
+  firmware [--check]            builds the committed images anew, or compares them with new ones
   fuzz [SECONDS] [TARGET...]    looks for inputs that break a decoder, 60 s a target if not said
 ";
 
@@ -42,6 +44,8 @@ fn chore(words: &[&str]) -> Result<ExitCode> {
     match words {
         ["test", words @ ..] => test::run(&root(), words),
         ["tidy"] => tidy::run(&root()),
+        ["firmware"] => firmware::build(&root()).map(|()| ExitCode::SUCCESS),
+        ["firmware", "--check"] => firmware::check(&root()).map(|_| ExitCode::SUCCESS),
         ["fuzz", words @ ..] => {
             let seconds = words.first().and_then(|word| word.parse().ok());
             let targets = if seconds.is_some() {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::firmware;
 use crate::fuzz;
 use crate::run;
 use crate::tidy;
@@ -68,6 +69,14 @@ const STAGES: &[Stage] = &[
         name: "docs",
         what: "the documentation builds, and its links lead somewhere",
         run: docs,
+    },
+    Stage {
+        name: "firmware",
+        what: "the committed images are what their sources give",
+        run: |root| {
+            let passed = firmware::check(root)?;
+            Ok(Score { passed, failed: 0 })
+        },
     },
     Stage {
         name: "fuzz",

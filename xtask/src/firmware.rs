@@ -1,0 +1,107 @@
+//! `cargo xtask firmware`: builds the images that are committed, or checks that they are what their
+//! sources give.
+//!
+//! An image must not depend on who builds it: each is built in its own workspace with the toolchain
+//! of its folder, variables of an outer cargo are taken away (see [`run::command`]), and the
+//! absolute path of the tree is mapped to nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use flashwire_plan::image::{Format, Image, ParseOptions, WriteOptions};
+
+use crate::run;
+
+/// Something that is built for a chip and committed.
+struct Firmware {
+    /// Its workspace, from the root.
+    folder: &'static str,
+    /// The program of that workspace.
+    program: &'static str,
+    target: &'static str,
+    /// Where the image is committed, from the root.
+    image: &'static str,
+    format: Format,
+}
+
+const FIRMWARE: &[Firmware] = &[Firmware {
+    folder: "examples/blinky-f103",
+    program: "blinky-f103",
+    target: "thumbv7m-none-eabi",
+    image: "examples/blinky-f103.hex",
+    format: Format::IntelHex,
+}];
+
+/// Builds every image anew.
+pub(crate) fn build(root: &Path) -> Result<()> {
+    for firmware in FIRMWARE {
+        let image = image_of(root, firmware)?;
+        let path = root.join(firmware.image);
+        fs::write(&path, &image).with_context(|| format!("cannot write {}", firmware.image))?;
+        println!("{}: written, {} bytes", firmware.image, image.len());
+    }
+    Ok(())
+}
+
+/// Builds every image anew and compares it with what is committed. Returns how many there are.
+///
+/// # Errors
+/// If one differs.
+pub(crate) fn check(root: &Path) -> Result<u64> {
+    let mut stale = Vec::new();
+    for firmware in FIRMWARE {
+        let fresh = image_of(root, firmware)?;
+        let path = root.join(firmware.image);
+        let committed = fs::read(&path).with_context(|| format!("no {}", firmware.image))?;
+        if fresh == committed {
+            println!("{}: as its source gives it", firmware.image);
+        } else {
+            stale.push(firmware.image);
+        }
+    }
+    if !stale.is_empty() {
+        bail!(
+            "not what the source gives: {}; build anew with cargo xtask firmware",
+            stale.join(", ")
+        );
+    }
+    Ok(FIRMWARE.len() as u64)
+}
+
+/// The content that the image's file should have.
+fn image_of(root: &Path, firmware: &Firmware) -> Result<Vec<u8>> {
+    let program = compile(root, firmware)?;
+    let bytes = fs::read(&program).with_context(|| format!("no {}", program.display()))?;
+    let tied = find(&bytes, root.to_string_lossy().as_bytes());
+    ensure!(
+        !tied,
+        "{} names the folder it was built in",
+        firmware.program
+    );
+    let image = Image::parse(bytes, &ParseOptions::default())?;
+    Ok(image.to_bytes(firmware.format, &WriteOptions::default())?)
+}
+
+/// Compiles it and returns where the ELF file is.
+fn compile(root: &Path, firmware: &Firmware) -> Result<PathBuf> {
+    let folder = root.join(firmware.folder);
+    // Ours, whatever the environment says: the program is looked for in it.
+    let target_folder = folder.join("target");
+    let mut cargo = run::command("cargo", &folder);
+    cargo.args(["build", "--quiet", "--release", "--locked"]);
+    cargo
+        .args(["--target", firmware.target, "--target-dir"])
+        .arg(&target_folder);
+    cargo.env(
+        "RUSTFLAGS",
+        format!("--remap-path-prefix={}=", root.display()),
+    );
+    run::status(&mut cargo)?;
+    let profile = target_folder.join(firmware.target).join("release");
+    Ok(profile.join(firmware.program))
+}
+
+fn find(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
