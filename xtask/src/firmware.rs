@@ -93,10 +93,9 @@ fn compile(root: &Path, firmware: &Firmware) -> Result<PathBuf> {
     cargo
         .args(["--target", firmware.target, "--target-dir"])
         .arg(&target_folder);
-    cargo.env(
-        "RUSTFLAGS",
-        format!("--remap-path-prefix={}=", root.display()),
-    );
+    // The encoded form: the folder's name may have spaces.
+    let remap = format!("--remap-path-prefix={}=", root.display());
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", remap);
     run::status(&mut cargo)?;
     let profile = target_folder.join(firmware.target).join("release");
     Ok(profile.join(firmware.program))
