@@ -7,10 +7,6 @@ use std::time::Duration;
 
 use crate::{Deadline, Instant, LineChange, Link, LinkError, Settings};
 
-/// How long [`FaultKind::Delay`] holds bytes back: longer than anybody waits for the answer to a
-/// command (1 s for ST's loaders), so that the byte comes when nobody expects it any more.
-const DELAY: Duration = Duration::from_millis(1500);
-
 /// What happens to a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
@@ -20,7 +16,7 @@ pub enum FaultKind {
     Flip,
     /// It comes twice.
     Double,
-    /// It is held back for 1.5 s, and everything behind it in its direction too.
+    /// It is held back for [`Fault::DELAY`], and everything behind it in its direction too.
     Delay,
     /// The link ends before it: [`LinkError::Closed`].
     Cut,
@@ -52,6 +48,12 @@ pub struct Fault {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no fault: KIND@BYTE[:in|out], KIND is drop, flip, dup, delay or cut")]
 pub struct ParseFaultError(String);
+
+impl Fault {
+    /// How long [`FaultKind::Delay`] holds bytes back: longer than anybody waits for the answer to
+    /// a command (1 s for ST's loaders), so that the byte comes when nobody expects it any more.
+    pub const DELAY: Duration = Duration::from_millis(1500);
+}
 
 impl FromStr for Fault {
     type Err = ParseFaultError;
@@ -185,7 +187,7 @@ impl<L: Link> Faults<L> {
                     lane.push(now, byte);
                 }
                 Some(FaultKind::Delay) => {
-                    lane.earliest = now + DELAY;
+                    lane.earliest = now + Fault::DELAY;
                     lane.push(now, byte);
                 }
                 Some(FaultKind::Cut) => self.cut = true,

@@ -5,12 +5,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flashwire_link::Settings;
+use flashwire_link::{Fault, ParseFaultError, Settings};
 
 use crate::Complaint;
 use crate::stm32::{self, Chip, Memory, Part, Wiring};
 use crate::storage::{Storage, StorageError, Stored};
-use crate::wire::{Fault, Lines, Wire, WireConfig};
+use crate::wire::{Lines, Wire, WireConfig};
 
 /// Speed of the wire where nobody sets one, in baud.
 const DEFAULT_BAUD: u32 = 115_200;
@@ -92,7 +92,7 @@ const KEYS: [(&str, &str); 12] = [
     ("faults", "KIND@BYTE[:in|out], joined by +"),
     ("realtime", "nothing"),
     ("boot0", "high or low"),
-    ("wiring", "LINE-PIN, joined by +"),
+    ("wiring", "LINE=PIN, joined by +"),
     (
         "flash-percent",
         "percent of the typical time, at most 10000",
@@ -193,7 +193,7 @@ impl Options {
                     .split('+')
                     .map(str::parse)
                     .collect::<Result<_, _>>()
-                    .map_err(|error: crate::wire::FaultSyntax| Some(error.to_string()))?;
+                    .map_err(|error: ParseFaultError| Some(error.to_string()))?;
             }
             "realtime" if value.is_empty() => self.realtime = true,
             "boot0" => {

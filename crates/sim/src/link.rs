@@ -175,4 +175,8 @@ impl Link for SimLink {
     fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
+
+    fn real_time(&self) -> bool {
+        self.opened.is_some()
+    }
 }

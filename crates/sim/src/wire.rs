@@ -11,7 +11,6 @@
 //! ([`next_event`](Wire::next_event)). So the same engine runs in virtual time under
 //! [`SimLink`](crate::SimLink) and in real time under [`serve`](crate::serve).
 
-mod fault;
 mod format;
 mod lane;
 
@@ -19,10 +18,8 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use flashwire_link::{Instant, Settings};
+use flashwire_link::{Direction, Fault, FaultKind, Instant, Settings};
 
-use fault::Faults;
-pub use fault::{Direction, Fault, FaultKind, FaultSyntax};
 pub use format::{Format, Listening};
 pub use lane::Heard;
 use lane::{Event, Lane};
@@ -110,11 +107,13 @@ pub struct Wire {
     out: Channel,
     /// From the device to the host.
     back: Channel,
+    faults: Vec<Fault>,
     /// Line changes on their way to the device.
     lines: VecDeque<(Instant, Lines)>,
     /// Bytes at the host, each with the moment from which the host sees it.
     arrived: VecDeque<(Instant, u8)>,
-    ending: Option<Ending>,
+    /// When the port goes away: from then on nothing passes, and the host is told.
+    cut: Option<Instant>,
     sent: Vec<u8>,
 }
 
@@ -127,11 +126,12 @@ impl Wire {
             timer: config.timer,
             host: config.host,
             now: Instant::default(),
-            out: Channel::new(&config.faults, Direction::Out),
-            back: Channel::new(&config.faults, Direction::In),
+            out: Channel::default(),
+            back: Channel::default(),
+            faults: config.faults.clone(),
             lines: VecDeque::new(),
             arrived: VecDeque::new(),
-            ending: None,
+            cut: None,
             sent: Vec::new(),
         };
         wire.far.lines(wire.now, config.lines);
@@ -161,8 +161,7 @@ impl Wire {
 
     /// Whether the host has been told that the port is gone.
     pub fn is_closed(&self) -> bool {
-        self.ending
-            .is_some_and(|ending| ending.told && ending.at <= self.now)
+        self.cut.is_some_and(|at| at <= self.now)
     }
 
     /// The moment by which everything that the host has sent so far has left its end.
@@ -179,10 +178,8 @@ impl Wire {
     pub fn push(&mut self, bytes: &[u8]) {
         let format = self.host_format();
         for &byte in bytes {
-            let ending = self.out.carry(self.now + self.latency, format, byte);
-            self.end_with(ending);
+            self.carry(Direction::Out, self.now + self.latency, format, byte);
         }
-        self.apply_ending();
     }
 
     /// The host moves its lines.
@@ -224,10 +221,7 @@ impl Wire {
             .iter()
             .map(|(at, _)| *at)
             .find(|at| *at > self.now);
-        let gone = self
-            .ending
-            .map(|ending| ending.at)
-            .filter(|at| *at > self.now);
+        let gone = self.cut.filter(|at| *at > self.now);
         [inside, arrival, gone].into_iter().flatten().min()
     }
 
@@ -291,7 +285,7 @@ impl Wire {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= self.now);
         if due(self.lines.front().map(|(at, _)| *at)) {
             if let Some((_, lines)) = self.lines.pop_front()
-                && !self.is_broken()
+                && !self.is_closed()
             {
                 if lines.brk {
                     self.out.lane.put_break(self.now, self.host);
@@ -320,84 +314,57 @@ impl Wire {
         self.far.advance(self.now, &mut sent);
         if let (Listening::As(format), false) = (self.far.listening(), sent.is_empty()) {
             for &byte in &sent {
-                let ending = self.back.carry(self.now, format, byte);
-                self.end_with(ending);
+                self.carry(Direction::In, self.now, format, byte);
             }
-            self.apply_ending();
         }
         sent.clear();
         self.sent = sent;
     }
 
-    fn is_broken(&self) -> bool {
-        self.ending.is_some_and(|ending| ending.at <= self.now)
-    }
-
-    fn end_with(&mut self, ending: Option<Ending>) {
-        if let Some(ending) = ending
-            && self.ending.is_none_or(|earlier| ending.at < earlier.at)
-        {
-            self.ending = Some(ending);
+    /// Puts a byte on the line, not before `earliest`, as the faults will have it.
+    fn carry(&mut self, direction: Direction, earliest: Instant, format: Format, byte: u8) {
+        let total = self.out.passed + self.back.passed;
+        let channel = match direction {
+            Direction::Out => &mut self.out,
+            Direction::In => &mut self.back,
+        };
+        let fault = self.faults.iter().find(|fault| match fault.direction {
+            None => fault.byte == total,
+            Some(of) => of == direction && fault.byte == channel.passed,
+        });
+        let kind = fault.map(|fault| fault.kind);
+        if kind == Some(FaultKind::Delay) {
+            channel.not_before = earliest + Fault::DELAY;
         }
-    }
-
-    fn apply_ending(&mut self) {
-        if let Some(ending) = self.ending {
-            self.out.lane.cut(ending.at);
-            self.back.lane.cut(ending.at);
-        }
-    }
-}
-
-/// When nothing passes any more.
-#[derive(Clone, Copy, Debug)]
-struct Ending {
-    at: Instant,
-    /// Whether the host is told that its port is gone.
-    told: bool,
-}
-
-/// One direction of the wire and what goes wrong in it.
-struct Channel {
-    lane: Lane,
-    faults: Faults,
-    /// How late everything has become by delay faults.
-    late: Duration,
-}
-
-impl Channel {
-    fn new(faults: &[Fault], direction: Direction) -> Self {
-        Self {
-            lane: Lane::default(),
-            faults: Faults::new(faults, direction),
-            late: Duration::ZERO,
-        }
-    }
-
-    /// Puts a byte on the line, not before `earliest`, as its faults will have it.
-    fn carry(&mut self, earliest: Instant, format: Format, byte: u8) -> Option<Ending> {
-        let mut copies = 1;
-        let mut byte = byte;
-        let mut ends = None;
-        for fault in self.faults.next() {
-            match fault {
-                FaultKind::Drop => copies = 0,
-                FaultKind::Flip => byte ^= 1,
-                FaultKind::Duplicate => copies += 1,
-                FaultKind::Delay(late) => self.late += late,
-                FaultKind::Cut => ends = Some(true),
-                FaultKind::Mute => ends = Some(false),
+        channel.passed += 1;
+        let earliest = earliest.max(channel.not_before);
+        let start = earliest.max(channel.lane.free_from());
+        match kind {
+            // Lost on the way, but it took its time.
+            Some(FaultKind::Drop) => drop(channel.lane.pass(earliest, format)),
+            Some(FaultKind::Flip) => channel.lane.put(earliest, format, byte ^ 1),
+            Some(FaultKind::Double) => {
+                channel.lane.put(earliest, format, byte);
+                channel.lane.put(earliest, format, byte);
+            }
+            Some(FaultKind::Cut) if self.cut.is_none_or(|at| start < at) => self.cut = Some(start),
+            Some(FaultKind::Delay | FaultKind::Cut) | None => {
+                channel.lane.put(earliest, format, byte);
             }
         }
-        let earliest = earliest + self.late;
-        let at = earliest.max(self.lane.free_from());
-        if copies == 0 {
-            // Lost on the way, but it took its time.
-            self.lane.pass(earliest, format);
+        if let Some(at) = self.cut {
+            self.out.lane.cut(at);
+            self.back.lane.cut(at);
         }
-        for _ in 0..copies {
-            self.lane.put(earliest, format, byte);
-        }
-        ends.map(|told| Ending { at, told })
     }
+}
+
+/// One direction of the wire.
+#[derive(Debug, Default)]
+struct Channel {
+    lane: Lane,
+    /// Bytes that have set out, lost ones included.
+    passed: u64,
+    /// Nothing sets out before: what a delayed byte holds up.
+    not_before: Instant,
 }

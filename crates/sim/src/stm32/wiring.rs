@@ -34,10 +34,10 @@ impl Connection {
 
 /// Which line of the host's port pulls NRST and BOOT0.
 ///
-/// As text: `LINE-PIN` joined by `+`, LINE one of `dtr`, `rts`, `brk`, PIN one of `nrst`, `boot0`,
-/// `!` before the pin for an inverter between them. `dtr-nrst+rts-boot0` is a TTL adapter's DTR
+/// As text: `LINE=PIN` joined by `+`, LINE one of `dtr`, `rts`, `brk`, PIN one of `nrst`, `boot0`,
+/// `!` before the pin for an inverter between them. `dtr=nrst+rts=boot0` is a TTL adapter's DTR
 /// and RTS wired straight to the pins: asserted DTR holds the chip in reset, asserted RTS pulls
-/// BOOT0 low.
+/// BOOT0 low. `-` may stand for `=`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wiring {
     nrst: Option<Connection>,
@@ -72,7 +72,7 @@ impl Wiring {
 /// A text that is no [`Wiring`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is no wiring: write LINE-PIN joined by +, LINE one of dtr, rts, brk, PIN one of nrst, boot0, !nrst, !boot0"
+    "\"{0}\" is no wiring: write LINE=PIN joined by +, LINE one of dtr, rts, brk, PIN one of nrst, boot0, !nrst, !boot0"
 )]
 pub struct WiringSyntax(String);
 
@@ -83,7 +83,7 @@ impl FromStr for Wiring {
         let mut wiring = Self::default();
         for part in text.split('+') {
             let wrong = || WiringSyntax(text.to_owned());
-            let (line, pin) = part.split_once('-').ok_or_else(wrong)?;
+            let (line, pin) = part.split_once(['=', '-']).ok_or_else(wrong)?;
             let line = match line {
                 "dtr" => HostLine::Dtr,
                 "rts" => HostLine::Rts,

@@ -128,13 +128,13 @@ impl Lane {
         (start, self.free_from())
     }
 
-    /// Puts a byte on the line, not before `earliest`; returns the moment at which it starts.
-    pub(super) fn put(&mut self, earliest: Instant, format: Format, byte: u8) -> Instant {
+    /// Puts a byte on the line, not before `earliest`.
+    pub(super) fn put(&mut self, earliest: Instant, format: Format, byte: u8) {
         let levels = match format {
             Format::Uart(settings) => levels(byte, settings),
             Format::Packets { .. } => 0,
         };
-        self.put_levels(earliest, format, byte, levels)
+        self.put_levels(earliest, format, byte, levels);
     }
 
     /// Holds the line low for one character and then idle for another: as much of a break as a
@@ -144,7 +144,7 @@ impl Lane {
         self.put_levels(earliest, Format::Uart(settings), 0, u16::MAX);
     }
 
-    fn put_levels(&mut self, earliest: Instant, format: Format, byte: u8, levels: u16) -> Instant {
+    fn put_levels(&mut self, earliest: Instant, format: Format, byte: u8, levels: u16) {
         let (start, end) = self.pass(earliest, format);
         self.characters.push_back(Character {
             start,
@@ -153,7 +153,6 @@ impl Lane {
             levels,
             byte,
         });
-        start
     }
 
     /// Drops everything that starts at `from` or later.
