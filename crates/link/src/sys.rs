@@ -86,7 +86,7 @@ pub(crate) fn tty_port(file: &File) -> io::Result<TTYPort> {
 }
 
 /// Makes the terminal a plain byte pipe: no echo, no line editing, no translation, no flow control,
-/// no interest in the carrier. Speed and character format stay.
+/// no interest in the carrier, eight data bits. Speed, parity and stop bits stay.
 pub(crate) fn make_raw(file: &File) -> io::Result<()> {
     change_termios(file, |termios| {
         // SAFETY: a valid termios.
@@ -201,6 +201,9 @@ struct SerialStruct {
     port_high: libc::c_uint,
     iomap_base: libc::c_ulong,
 }
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+const _: () = assert!(size_of::<SerialStruct>() == 72, "the kernel's is 72 bytes");
 
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 {

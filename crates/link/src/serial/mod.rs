@@ -64,7 +64,7 @@ pub fn open(path: &str, settings: Settings) -> Result<SerialLink, LinkError> {
         input: Input::default(),
         warnings: Warnings::default(),
     };
-    link.apply(settings)?;
+    link.apply(settings, None)?;
     // What came before the port had its speed is noise.
     link.port.discard_input()?;
     Ok(link)
@@ -82,9 +82,10 @@ pub struct SerialLink {
 }
 
 impl SerialLink {
-    /// Gives the port `settings`, and notes what it could not do.
-    fn apply(&mut self, settings: Settings) -> Result<(), LinkError> {
-        self.port.configure(settings)?;
+    /// Gives the port `settings`, and notes what it could not do. `known` is what it has by now, if
+    /// that is known: each change can cost an adapter milliseconds.
+    fn apply(&mut self, settings: Settings, known: Option<Settings>) -> Result<(), LinkError> {
+        self.port.configure(settings, known)?;
         if self.port.parity() == Some(Parity::None) && settings.parity != Parity::None {
             let parity = match settings.parity {
                 Parity::Odd => "odd",
@@ -168,7 +169,7 @@ impl Link for SerialLink {
             return Ok(());
         }
         self.drain()?;
-        self.apply(settings)
+        self.apply(settings, Some(self.settings))
     }
 
     fn settings(&self) -> Settings {

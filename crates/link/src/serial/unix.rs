@@ -75,7 +75,12 @@ impl Port {
         }
     }
 
-    pub(super) fn configure(&mut self, settings: Settings) -> Result<(), LinkError> {
+    /// Sets what of `settings` is not `known` to be in force.
+    pub(super) fn configure(
+        &mut self,
+        settings: Settings,
+        known: Option<Settings>,
+    ) -> Result<(), LinkError> {
         let parity = match settings.parity {
             Parity::None => serialport::Parity::None,
             Parity::Even => serialport::Parity::Even,
@@ -87,10 +92,14 @@ impl Port {
         };
         // What became of the format is read back; some drivers refuse what they cannot do, others
         // take it and leave it.
-        let _ = self.tty.set_data_bits(serialport::DataBits::Eight);
-        let _ = self.tty.set_parity(parity);
-        let _ = self.tty.set_stop_bits(stop_bits);
+        if known.map(|known| known.parity) != Some(settings.parity) {
+            let _ = self.tty.set_parity(parity);
+        }
+        if known.map(|known| known.stop_bits) != Some(settings.stop_bits) {
+            let _ = self.tty.set_stop_bits(stop_bits);
+        }
         if self.has_speed
+            && known.map(|known| known.baud) != Some(settings.baud)
             && let Err(error) = self.tty.set_baud_rate(settings.baud)
         {
             self.check_alive()?;

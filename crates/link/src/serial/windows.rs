@@ -55,7 +55,12 @@ impl Port {
         }
     }
 
-    pub(super) fn configure(&mut self, settings: Settings) -> Result<(), LinkError> {
+    /// Sets what of `settings` is not `known` to be in force.
+    pub(super) fn configure(
+        &mut self,
+        settings: Settings,
+        known: Option<Settings>,
+    ) -> Result<(), LinkError> {
         let parity = match settings.parity {
             Parity::None => serialport::Parity::None,
             Parity::Even => serialport::Parity::Even,
@@ -66,10 +71,19 @@ impl Port {
             StopBits::Two => serialport::StopBits::Two,
         };
         // What became of the format is read back.
-        let _ = self.com.set_data_bits(serialport::DataBits::Eight);
-        let _ = self.com.set_flow_control(serialport::FlowControl::None);
-        let _ = self.com.set_parity(parity);
-        let _ = self.com.set_stop_bits(stop_bits);
+        if known.is_none() {
+            let _ = self.com.set_data_bits(serialport::DataBits::Eight);
+            let _ = self.com.set_flow_control(serialport::FlowControl::None);
+        }
+        if known.map(|known| known.parity) != Some(settings.parity) {
+            let _ = self.com.set_parity(parity);
+        }
+        if known.map(|known| known.stop_bits) != Some(settings.stop_bits) {
+            let _ = self.com.set_stop_bits(stop_bits);
+        }
+        if known.map(|known| known.baud) == Some(settings.baud) {
+            return Ok(());
+        }
         self.com
             .set_baud_rate(settings.baud)
             .map_err(|error| LinkError::Unsupported(format!("{} baud ({error})", settings.baud)))

@@ -1,0 +1,8 @@
+//! The wrappers and the reset language, on a link in virtual time.
+
+mod fake;
+mod faults;
+mod interrupt;
+mod recording;
+mod reset;
+mod trace;
