@@ -9,7 +9,6 @@
 #![no_std]
 
 mod board;
-pub mod nfd;
 pub mod serprog;
 mod time;
 

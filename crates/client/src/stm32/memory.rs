@@ -1,0 +1,102 @@
+//! Read Memory and Write Memory.
+
+use std::time::Duration;
+
+use flashwire_protocol::stm32::{Command, Frame, WRITE_ALIGN_BYTES};
+
+use super::{Bootloader, Error, Phase, Step};
+
+impl Bootloader {
+    /// Read Memory: fills `out`, 1 to 256 bytes, from `address` on. AN3155, section 3.4. The data
+    /// has no checksum: a disturbed line shows only where bytes are missing.
+    ///
+    /// # Errors
+    /// [`Error::Nack`] at the opcode where the flash is read protected, at the address where the
+    /// loader does not want to read there. [`Error::Timeout`], [`Error::Unexpected`],
+    /// [`Error::BlockSize`].
+    pub fn read_memory(&mut self, address: u32, out: &mut [u8]) -> Result<(), Error> {
+        const COMMAND: Command = Command::ReadMemory;
+        let count = Frame::byte_count(out.len()).ok_or(Error::BlockSize {
+            command: COMMAND,
+            bytes: out.len(),
+        })?;
+        let place = Frame::word(address);
+        let steps = [Phase::Opcode, Phase::Address, Phase::Count]
+            .map(|phase| Step::at(COMMAND, phase, address));
+        self.begin()?;
+
+        let opcode = COMMAND.opcode();
+        let frames = [&opcode[..], place.as_bytes(), count.as_bytes()];
+        if self.may_coalesce(address, &frames) {
+            self.put(&frames)?;
+            let sent = self.in_flight.len();
+            let read = self.collect(&steps, out, sent, Duration::ZERO);
+            self.or_fall_back(read)?;
+        } else {
+            self.opcode(COMMAND, &mut [])?;
+            self.phase(steps[1], &place)?;
+            self.put(&[count.as_bytes()])?;
+            self.collect(&steps[2..], out, 2, Duration::ZERO)?;
+        }
+        self.finish();
+        Ok(())
+    }
+
+    /// Write Memory: 4 to 256 bytes, a multiple of four, to `address`. AN3155, section 3.6. An ACK
+    /// is no proof: write-protected flash takes the data and drops it, and so does flash that
+    /// programs larger pieces ([`Part::program_unit`](super::Part::program_unit)).
+    ///
+    /// # Errors
+    /// [`Error::Nack`] at the opcode where the flash is read protected, at the address where the
+    /// loader does not want to write, at the data where its checksum came out wrong or the flash
+    /// refused it. [`Error::Timeout`], [`Error::Unexpected`], [`Error::BlockSize`].
+    pub fn write_memory(&mut self, address: u32, data: &[u8]) -> Result<(), Error> {
+        const COMMAND: Command = Command::WriteMemory;
+        let block = Frame::data(data)
+            .filter(|_| data.len().is_multiple_of(WRITE_ALIGN_BYTES))
+            .ok_or(Error::BlockSize {
+                command: COMMAND,
+                bytes: data.len(),
+            })?;
+        let place = Frame::word(address);
+        let steps = [Phase::Opcode, Phase::Address, Phase::Data]
+            .map(|phase| Step::at(COMMAND, phase, address));
+        self.begin()?;
+
+        let opcode = COMMAND.opcode();
+        let frames = [&opcode[..], place.as_bytes(), block.as_bytes()];
+        let (opening, whole) = (&frames[..2], &frames[..]);
+        if self.may_coalesce_data(address) && self.may_coalesce(address, whole) {
+            self.put(whole)?;
+            let sent = self.in_flight.len();
+            let written = self.collect(&steps, &mut [], sent, WRITE_MOST);
+            self.or_fall_back(written)?;
+        } else {
+            if self.may_coalesce(address, opening) {
+                self.put(opening)?;
+                let sent = self.in_flight.len();
+                let opened = self.collect(&steps[..2], &mut [], sent, Duration::ZERO);
+                self.or_fall_back(opened)?;
+            } else {
+                self.opcode(COMMAND, &mut [])?;
+                self.phase(steps[1], &place)?;
+            }
+            self.work(steps[2], &block, WRITE_MOST)?;
+        }
+        self.finish();
+        Ok(())
+    }
+
+    /// Ends pipelining if something said in one go came to grief.
+    pub(super) fn or_fall_back(&mut self, done: Result<(), Error>) -> Result<(), Error> {
+        if done.as_ref().is_err_and(Error::may_pass) {
+            self.fall_back();
+        }
+        done
+    }
+}
+
+/// Longest time that programming one block is waited for, on top of the answer timeout: the slowest
+/// known, an L0 that programs word by word, takes 252 ms (STM32L053 datasheet, "Memory
+/// characteristics").
+const WRITE_MOST: Duration = Duration::from_millis(252);
