@@ -134,12 +134,19 @@ pub unsafe extern "C" fn tcsetattr(
     when: c_int,
     settings: *const libc::termios,
 ) -> c_int {
-    // SAFETY: the caller's promise is passed on.
-    let result = unsafe { system::tcsetattr(fd, when, settings) };
-    match terminal::port(fd) {
-        // SAFETY: the system has just read it.
-        Some(mut port) if result == 0 => port.set(unsafe { (*settings).c_cflag }),
-        _ => result,
+    let Some(mut port) = terminal::port(fd) else {
+        // SAFETY: the caller's promise is passed on.
+        return unsafe { system::tcsetattr(fd, when, settings) };
+    };
+    // With TCSANOW the C library reads back and refuses parity that the terminal has dropped.
+    // SAFETY: the caller's promise.
+    let mut accepted = unsafe { settings.read() };
+    let flags = accepted.c_cflag;
+    accepted.c_cflag &= !libc::PARENB;
+    // SAFETY: it points to such a structure.
+    match unsafe { system::tcsetattr(fd, when, &raw const accepted) } {
+        0 => port.set(flags),
+        failed => failed,
     }
 }
 
