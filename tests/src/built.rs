@@ -37,6 +37,16 @@ pub fn modem() -> PathBuf {
     folder().join("examples").join("modem")
 }
 
+/// The program that takes a target through a reset over our own serial link.
+///
+/// # Panics
+/// If it does not build.
+pub fn reset_example() -> PathBuf {
+    build(&["--package", "flashwire-link", "--example", "reset"]);
+    let name = format!("reset{}", env::consts::EXE_SUFFIX);
+    folder().join("examples").join(name)
+}
+
 /// Where this profile's programs lie: two above the test itself, which lies in `deps`.
 fn folder() -> PathBuf {
     let test = env::current_exe().expect("a test knows where it lies");

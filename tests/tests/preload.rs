@@ -128,6 +128,42 @@ fn lines_and_breaks_are_heard_in_order() {
 }
 
 #[test]
+fn our_own_link_has_parity_and_moves_lines_together_on_such_a_port() {
+    let bench = Bench::new();
+    let port = bench.port();
+    let output = bench.run(
+        &built::reset_example(),
+        &[port.to_str().unwrap(), "one-click"],
+    );
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{failed}");
+    // It warns of nothing.
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "dtr=!nrst,rts=!boot0: +rts&-dtr,100ms,+dtr,100ms\n\
+         back: +rts&-dtr,100ms,-rts,10ms,+dtr\n"
+    );
+    let events = bench.events();
+    // Opening raises both lines, as on a real port.
+    assert_eq!(events[0], "lines dtr=1 rts=1");
+    let moves = |event: &&String| event.starts_with("lines");
+    let first = 1 + events[1..].iter().position(|event| moves(&event)).unwrap();
+    assert_eq!(events[first - 1], "settings 115200 8E1");
+    assert_eq!(
+        events[first..],
+        [
+            "lines dtr=0 rts=1",
+            // Whoever moves lines wants them to stay when the port is closed: HUPCL is cleared.
+            "settings 115200 8E1",
+            "lines dtr=1 rts=1",
+            "lines dtr=0 rts=1",
+            "lines dtr=0 rts=0",
+            "lines dtr=1 rts=0",
+        ]
+    );
+}
+
+#[test]
 fn other_terminals_stay_as_they_are() {
     let bench = Bench::new();
     let (_controller, other) = pseudo_terminal();
