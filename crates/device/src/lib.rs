@@ -9,6 +9,7 @@
 #![no_std]
 
 mod board;
+pub mod nfd;
 pub mod serprog;
 mod time;
 

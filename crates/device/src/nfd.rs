@@ -1,0 +1,345 @@
+//! A programmer that speaks the protocol of nfd's Arduino sketch.
+//!
+//! The wire protocol is [`flashwire_protocol::nfd`]. Answers are those of the original sketch byte
+//! for byte, so that its client works; what differs is what a client cannot see unless the
+//! original would have gone wrong:
+//!
+//! - a chip that does not become ready is answered by `!` after a time, where the sketch hangs;
+//! - the second status register is written when the chip is ready for it, where the sketch's write
+//!   is ignored;
+//! - the fixed waits of 10 ms before each program and erase are gone.
+//!
+//! One command is worked on at a time: while it runs, or its answer is not fetched, nothing more is
+//! taken. There is no time-out between digits, as in the sketch.
+
+mod answer;
+
+use flashwire_protocol::crc32::Crc32;
+use flashwire_protocol::nfd::{
+    ArgumentReader, Command, ERROR, Fed, PAGE_BYTES, Protection, RESET_PATTERN, SECTOR_BYTES, Start,
+};
+use flashwire_protocol::spinor::{AddressWidth, Head, instruction, status};
+
+use crate::{Board, Device, Moment};
+use answer::Answer;
+
+/// Longest page program, in milliseconds, before the chip is given up. Datasheet maxima lie at 3 ms
+/// (W25Q64JV, section 9.6) and 5 ms (MX25L6436E, AC characteristics).
+const PROGRAM_LIMIT_MS: u16 = 100;
+/// Longest sector erase, in milliseconds. The datasheet maximum is 400 ms (W25Q64JV, section 9.6);
+/// the original client waits for three seconds.
+const ERASE_LIMIT_MS: u16 = 2_500;
+/// Longest status register write, in milliseconds. 15 ms at most (W25Q64JV, section 9.6), 40 ms on
+/// older parts.
+const STATUS_LIMIT_MS: u16 = 200;
+/// Longest chip erase, in microseconds: 400 s, the datasheet maximum of 16 MiB parts with room
+/// (W25Q128JV, section 9.6: 200 s).
+const CHIP_ERASE_LIMIT_US: u32 = 400_000_000;
+
+/// The pins of an Arduino beyond the bus.
+pub trait Pins {
+    /// Makes `pin` the chip select; the one before becomes an input.
+    fn choose_chip_select(&mut self, pin: u8);
+
+    /// Makes `pin` an output and drives it if a level is given.
+    fn drive(&mut self, pin: u8, level: Option<bool>);
+}
+
+/// A programmer for one SPI chip.
+pub struct Programmer<B> {
+    board: B,
+    help: &'static str,
+    buffer: [u8; PAGE_BYTES],
+    state: State,
+    answer: Answer,
+    now: Moment,
+}
+
+enum State {
+    /// The next byte starts a command or is ignored.
+    Idle,
+    /// Digits of a number.
+    Argument {
+        command: Command,
+        reader: ArgumentReader,
+        value: u32,
+    },
+    /// Digits of the buffer's content.
+    Filling { reader: ArgumentReader, filled: u16 },
+    /// The chip works; `then` comes after it.
+    Busy { deadline: Moment, then: Then },
+}
+
+/// What follows when the chip is ready.
+#[derive(Clone, Copy)]
+enum Then {
+    /// The answer to this command.
+    Answer(Command),
+    /// The second status register is written; the answer has long been given.
+    ClearComplement,
+    /// Nothing.
+    Nothing,
+}
+
+impl<B: Board + Pins> Programmer<B> {
+    /// A programmer on `board`, with its bus driven. `help` is the answer to
+    /// [`Command::Help`]: the version text, then whatever is worth saying, lines ended by CR LF.
+    pub fn new(mut board: B, help: &'static str) -> Self {
+        board.set_outputs(true);
+        let now = board.now();
+        let mut buffer = [0; PAGE_BYTES];
+        for (byte, pattern) in buffer.iter_mut().zip(RESET_PATTERN.into_iter().cycle()) {
+            *byte = pattern;
+        }
+        Self {
+            board,
+            help,
+            buffer,
+            state: State::Idle,
+            answer: Answer::None,
+            now,
+        }
+    }
+
+    /// The board.
+    pub fn board(&self) -> &B {
+        &self.board
+    }
+
+    /// The board, for its owner's own use between calls.
+    pub fn board_mut(&mut self) -> &mut B {
+        &mut self.board
+    }
+
+    /// Takes one byte; the state is not [`State::Busy`] and there is no answer under way.
+    fn take(&mut self, byte: u8) {
+        match &mut self.state {
+            State::Idle => match Start::of(byte) {
+                Start::Nothing => {}
+                Start::Complete(command) => self.run(command, 0),
+                Start::Argument(command) => {
+                    let reader = ArgumentReader::new(command);
+                    self.state = match command {
+                        Command::Fill => State::Filling { reader, filled: 0 },
+                        _ => State::Argument {
+                            command,
+                            reader,
+                            value: 0,
+                        },
+                    };
+                }
+            },
+            State::Argument {
+                command,
+                reader,
+                value,
+            } => match reader.feed(byte) {
+                Fed::More => {}
+                Fed::Byte(byte) => *value = *value << 8 | u32::from(byte),
+                Fed::Last(byte) => {
+                    let (command, value) = (*command, *value << 8 | u32::from(byte));
+                    self.state = State::Idle;
+                    self.run(command, value);
+                }
+                Fed::Bad => self.refuse(),
+            },
+            State::Filling { reader, filled } => match reader.feed(byte) {
+                Fed::More => {}
+                Fed::Byte(byte) | Fed::Last(byte) => {
+                    if let Some(slot) = self.buffer.get_mut(usize::from(*filled)) {
+                        *slot = byte;
+                    }
+                    *filled += 1;
+                    if usize::from(*filled) >= PAGE_BYTES {
+                        self.state = State::Idle;
+                        self.answer_crc(Command::Fill);
+                    }
+                }
+                Fed::Bad => self.refuse(),
+            },
+            State::Busy { .. } => {}
+        }
+    }
+
+    fn refuse(&mut self) {
+        self.state = State::Idle;
+        self.answer = Answer::letter(ERROR);
+    }
+
+    fn run(&mut self, command: Command, argument: u32) {
+        match command {
+            Command::Hello => self.answer = Answer::hello(),
+            Command::Help => self.answer = Answer::text(self.help),
+            Command::ReadPage => {
+                // Sixteen bits, as in the sketch: a client that asks for more finds the wrong page
+                // by its CRC there and here.
+                let address = (argument & 0xFFFF) * PAGE_BYTES as u32;
+                let head = Head::at(instruction::READ, address, AddressWidth::Three);
+                self.board.select(0);
+                self.board.write(head.as_bytes());
+                self.board.start_read(PAGE_BYTES as u32);
+                self.board.finish_read(&mut self.buffer);
+                self.board.deselect();
+                self.answer_crc(command);
+            }
+            Command::Dump => self.answer = Answer::dump(),
+            Command::BufferCrc => self.answer_crc(command),
+            Command::ProgramPage => {
+                let address = (argument & 0xFFFF) * PAGE_BYTES as u32;
+                let head = Head::at(instruction::PP, address, AddressWidth::Three);
+                self.send(&[instruction::WREN], &[]);
+                self.board.select(0);
+                self.board.write(head.as_bytes());
+                self.board.write(&self.buffer);
+                self.board.deselect();
+                self.wait_ms(PROGRAM_LIMIT_MS, Then::Answer(command));
+            }
+            Command::EraseSector => {
+                let address = (argument & 0xFFF) * SECTOR_BYTES as u32;
+                let head = Head::at(instruction::SE, address, AddressWidth::Three);
+                self.send(&[instruction::WREN], &[]);
+                self.send(head.as_bytes(), &[]);
+                self.wait_ms(ERASE_LIMIT_MS, Then::Answer(command));
+            }
+            Command::EraseChip => {
+                self.send(&[instruction::WREN], &[]);
+                self.send(&[instruction::CE], &[]);
+                let deadline = self.board.now().plus_micros(CHIP_ERASE_LIMIT_US);
+                self.state = State::Busy {
+                    deadline,
+                    then: Then::Answer(command),
+                };
+            }
+            Command::JedecId => {
+                let mut id = [0; 3];
+                self.ask(instruction::RDID, &mut id);
+                self.answer = Answer::bytes(command, &[3, id[0], id[1], id[2]]);
+            }
+            Command::Status => {
+                let [first, second, third] = self.status();
+                self.answer = Answer::bytes(command, &[3, first, second, third]);
+            }
+            Command::Protection => {
+                let Protection { registers, memory } = Protection::judge(self.status());
+                self.answer = Answer::bytes(command, &[registers, memory]);
+            }
+            Command::Protect | Command::Unprotect => {
+                let block_protect = status::BP0 | status::BP1 | status::BP2;
+                let [first, ..] = self.status();
+                let first = match command {
+                    Command::Protect => first | block_protect,
+                    _ => first & !block_protect,
+                };
+                self.send(&[instruction::WREN], &[]);
+                self.send(&[instruction::WRSR], &[first]);
+                self.answer = Answer::letter(command.letter());
+                self.wait_ms(STATUS_LIMIT_MS, Then::ClearComplement);
+            }
+            Command::ChipSelect => {
+                self.board.choose_chip_select(argument as u8);
+                self.answer = Answer::letter(command.letter());
+            }
+            Command::Output => {
+                let [.., pin, drive] = argument.to_be_bytes();
+                let level = (drive >> 4 != 0).then_some(drive & 0x0F != 0);
+                self.board.drive(pin, level);
+                self.answer = Answer::letter(command.letter());
+            }
+            // The reader of the buffer's content ends by itself.
+            Command::Fill => {}
+        }
+    }
+
+    fn answer_crc(&mut self, command: Command) {
+        self.answer = Answer::crc(command, Crc32::of(&self.buffer));
+    }
+
+    fn wait_ms(&mut self, limit_ms: u16, then: Then) {
+        let deadline = self.board.now().plus_millis(limit_ms);
+        self.state = State::Busy { deadline, then };
+    }
+
+    /// Looks once whether the chip is ready, and goes on if it is or its time is over.
+    fn work(&mut self) {
+        let State::Busy { deadline, then } = self.state else {
+            return;
+        };
+        let mut register = [0];
+        self.ask(instruction::RDSR, &mut register);
+        let is_busy = register[0] & status::WIP != 0;
+        if is_busy && !self.board.now().has_reached(deadline) {
+            return;
+        }
+        self.state = State::Idle;
+        match then {
+            Then::Answer(_) if is_busy => self.answer = Answer::letter(ERROR),
+            Then::Answer(command) => self.answer = Answer::letter(command.letter()),
+            Then::ClearComplement if !is_busy => {
+                let [_, second, _] = self.status();
+                self.send(&[instruction::WREN], &[]);
+                self.send(&[instruction::WRSR2], &[second & !status::winbond::CMP]);
+                self.wait_ms(STATUS_LIMIT_MS, Then::Nothing);
+            }
+            Then::ClearComplement | Then::Nothing => {}
+        }
+    }
+
+    fn send(&mut self, head: &[u8], data: &[u8]) {
+        self.board.select(0);
+        self.board.write(head);
+        self.board.write(data);
+        self.board.deselect();
+    }
+
+    fn ask(&mut self, instruction: u8, answer: &mut [u8]) {
+        self.board.select(0);
+        self.board.write(&[instruction]);
+        self.board.start_read(answer.len() as u32);
+        self.board.finish_read(answer);
+        self.board.deselect();
+    }
+
+    fn status(&mut self) -> [u8; 3] {
+        [instruction::RDSR, instruction::RDSR2, instruction::RDSR3].map(|instruction| {
+            let mut register = [0];
+            self.ask(instruction, &mut register);
+            register[0]
+        })
+    }
+}
+
+impl<B: Board + Pins> Device for Programmer<B> {
+    fn receive(&mut self, now: Moment, bytes: &[u8]) -> usize {
+        self.now = now;
+        self.work();
+        let mut taken = 0;
+        for &byte in bytes {
+            if matches!(self.state, State::Busy { .. }) || !self.answer.is_sent() {
+                break;
+            }
+            self.take(byte);
+            taken += 1;
+        }
+        taken
+    }
+
+    fn transmit(&mut self, now: Moment, buffer: &mut [u8]) -> usize {
+        self.now = now;
+        // An answer that comes before its work is sent before anything else happens.
+        if self.answer.is_sent() {
+            self.work();
+        }
+        self.answer.take(&self.buffer, buffer)
+    }
+
+    fn wake_up(&self) -> Option<Moment> {
+        matches!(self.state, State::Busy { .. }).then_some(self.now)
+    }
+
+    fn reset(&mut self, now: Moment) {
+        self.now = now;
+        self.board.deselect();
+        self.state = State::Idle;
+        self.answer = Answer::None;
+    }
+}
