@@ -157,6 +157,11 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether the port's lines reach the pins of the device.
+    pub(crate) fn is_wired(&self) -> bool {
+        self.wiring.is_wired()
+    }
+
     fn parse(keys: &str) -> Result<Self, BenchError> {
         let mut options = Self::default();
         let mut seen: Vec<&str> = Vec::new();

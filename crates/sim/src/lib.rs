@@ -14,6 +14,8 @@
 mod bench;
 mod complaint;
 mod link;
+#[cfg(feature = "os")]
+pub mod serve;
 pub mod stm32;
 mod storage;
 pub mod wire;

@@ -213,6 +213,32 @@ impl Wire {
         self.arrived.front().is_some_and(|(at, _)| *at <= self.now)
     }
 
+    /// The delay between the adapter's end of the wire and the host's, for bytes from the device.
+    pub fn back_delay(&self) -> Duration {
+        self.latency + self.timer
+    }
+
+    /// When the host is to be given the next bytes, if it takes those together that follow the
+    /// first within `together`.
+    pub fn next_arrivals(&self, together: Duration) -> Option<Instant> {
+        let (first, _) = *self.arrived.front()?;
+        self.arrived
+            .iter()
+            .map(|(at, _)| *at)
+            .take_while(|at| *at <= first + together)
+            .last()
+    }
+
+    /// Plugs the wire in again after a cut; what was on its way is lost, and so are the faults.
+    pub fn plug_in(&mut self) {
+        self.cut = None;
+        self.faults.clear();
+        self.out.lane = Lane::default();
+        self.back.lane = Lane::default();
+        self.lines.clear();
+        self.arrived.clear();
+    }
+
     /// When something happens next if the host does nothing: to the device, or a byte arrives.
     pub fn next_event(&self) -> Option<Instant> {
         let inside = self.next_inside();
@@ -267,7 +293,8 @@ impl Wire {
         self.back.lane.next(Listening::As(self.host_format()))
     }
 
-    fn next_inside(&self) -> Option<Instant> {
+    /// When something happens next to the device or on the line.
+    pub fn next_inside(&self) -> Option<Instant> {
         let lines = self.lines.front().map(|(at, _)| *at);
         let out = self.next_out();
         let back = self.next_back();

@@ -1,0 +1,203 @@
+//! The tool's side of a server: a TCP port or a pseudo-terminal.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use super::lines::Event;
+use super::{Listen, ServeError, wait};
+
+/// What reading gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing yet.
+    Nothing,
+    /// The tool has gone.
+    End,
+}
+
+/// Where tools come in.
+#[derive(Debug)]
+pub(super) enum Port {
+    Tcp {
+        listener: TcpListener,
+        stream: Option<TcpStream>,
+    },
+    #[cfg(unix)]
+    Pty(super::pty::Pty),
+}
+
+impl Port {
+    pub(super) fn open(listen: &Listen, baud: u32) -> Result<Self, ServeError> {
+        match listen {
+            Listen::Tcp(address) => {
+                let bind = || {
+                    let listener = TcpListener::bind(address)?;
+                    listener.set_nonblocking(true)?;
+                    Ok(listener)
+                };
+                let listener = bind().map_err(|source| ServeError::Listen {
+                    place: listen.to_string(),
+                    source,
+                })?;
+                Ok(Self::Tcp {
+                    listener,
+                    stream: None,
+                })
+            }
+            #[cfg(unix)]
+            Listen::Pty(link) => super::pty::Pty::open(link, baud).map(Self::Pty),
+            #[cfg(not(unix))]
+            Listen::Pty(_) => {
+                let _ = baud;
+                Err(ServeError::NoPty)
+            }
+        }
+    }
+
+    /// What a tool is to open.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Tcp { listener, .. } => match listener.local_addr() {
+                Ok(address) => format!("tcp:{address}"),
+                Err(_) => "tcp:".to_owned(),
+            },
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.link().display().to_string(),
+        }
+    }
+
+    /// Sleeps until the tool does something (true) or the time is over. `tool`: whether one is
+    /// there. `unread`: whether there is something to write once the tool takes it.
+    pub(super) fn wait(&self, time: Duration, tool: bool, unread: bool) -> io::Result<bool> {
+        match self {
+            Self::Tcp { listener, stream } => match stream {
+                Some(stream) => wait::any(&[(stream, unread)], time),
+                None => wait::any(&[(listener, false)], time),
+            },
+            #[cfg(unix)]
+            Self::Pty(pty) if tool => {
+                wait::any(&[(&pty.master(), unread), (&pty.lines, false)], time)
+            }
+            // A pty that nobody has open reports that at once and for ever.
+            #[cfg(unix)]
+            Self::Pty(pty) => wait::any(&[(&pty.lines, false)], time),
+        }
+    }
+
+    /// Whether a tool is there; lets the next one in.
+    pub(super) fn has_tool(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Tcp { listener, stream } => {
+                if stream.is_none() {
+                    match listener.accept() {
+                        Ok((accepted, _)) => {
+                            accepted.set_nonblocking(true)?;
+                            accepted.set_nodelay(true)?;
+                            *stream = Some(accepted);
+                        }
+                        Err(error) if is_passing(&error) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(stream.is_some())
+            }
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.has_tool(),
+        }
+    }
+
+    /// The speed that the tool has set, where it can set one.
+    pub(super) fn baud(&self) -> Option<u32> {
+        match self {
+            Self::Tcp { .. } => None,
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.baud(),
+        }
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Taken> {
+        match self {
+            Self::Tcp { stream, .. } => {
+                let Some(open) = stream else {
+                    return Ok(Taken::Nothing);
+                };
+                match open.read(buffer) {
+                    Ok(0) => {
+                        *stream = None;
+                        Ok(Taken::End)
+                    }
+                    Ok(count) => Ok(Taken::Bytes(count)),
+                    Err(error) if is_passing(&error) => Ok(Taken::Nothing),
+                    // A tool may end without a word.
+                    Err(_) => {
+                        *stream = None;
+                        Ok(Taken::End)
+                    }
+                }
+            }
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.read(buffer),
+        }
+    }
+
+    /// Writes what the tool takes at once; what a tool that has gone does not take counts as
+    /// written.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp { stream, .. } => {
+                let Some(open) = stream else {
+                    return Ok(bytes.len());
+                };
+                match open.write(bytes) {
+                    Ok(count) => Ok(count),
+                    Err(error) if is_passing(&error) => Ok(0),
+                    // The next read says that it has gone.
+                    Err(_) => Ok(bytes.len()),
+                }
+            }
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.write(bytes),
+        }
+    }
+
+    /// Takes the port away from the tool, as if it were unplugged, and is ready for the next.
+    pub(super) fn hang_up(&mut self) -> Result<(), ServeError> {
+        match self {
+            Self::Tcp { stream, .. } => {
+                *stream = None;
+                Ok(())
+            }
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.hang_up(),
+        }
+    }
+
+    /// What a tool has told of its port since.
+    pub(super) fn next_event(&mut self) -> io::Result<Option<Event>> {
+        match self {
+            Self::Tcp { .. } => Ok(None),
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.lines.next(),
+        }
+    }
+
+    /// Lets the tool go on that has told something.
+    pub(super) fn answer_event(&mut self) {
+        match self {
+            Self::Tcp { .. } => {}
+            #[cfg(unix)]
+            Self::Pty(pty) => pty.lines.answer(),
+        }
+    }
+}
+
+/// Errors that say "not now".
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+    )
+}
