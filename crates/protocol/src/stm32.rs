@@ -42,5 +42,3 @@ pub const ERASE_PAGES: usize = 255;
 /// Most pages that one Extended Erase names: counts from 0xFFF0 are special. AN3155, section 3.8.
 /// Loaders take far fewer than that; see `client`.
 pub const EXTENDED_ERASE_PAGES: usize = 0xFFF0;
-/// Length of the longest frame after an opcode: an Extended Erase list.
-pub const LONGEST_FRAME_BYTES: usize = 2 + 2 * EXTENDED_ERASE_PAGES + 1;
