@@ -445,7 +445,9 @@ pub static PARTS: [Part; 13] = [
             rule: ProgramRule::ClearsBits,
         },
         ram: &[0x2000_0000..0x2002_0000, 0x1000_0000..0x1001_0000],
-        system: &[0x1FFF_0000..0x1FFF_7A30],
+        // Up to the end of the block in which size and unique id stand: stm32loader reads it whole
+        // on these parts (its issues 25, 43 and 45).
+        system: &[0x1FFF_0000..0x1FFF_7B00],
         size_address: 0x1FFF_7A22,
         uid_address: 0x1FFF_7A10,
         uid_words: [0, 4, 8],
