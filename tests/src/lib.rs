@@ -2,6 +2,7 @@
 //!
 //! Everything here panics when it cannot do its work: in a test that is the message.
 
+pub mod bench;
 pub mod built;
 #[cfg(target_os = "linux")]
 pub mod preload;

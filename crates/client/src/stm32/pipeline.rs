@@ -86,7 +86,9 @@ impl Bootloader {
             return Ok(());
         }
         let mut expected = [0; TEST_BYTES];
-        self.persist(|l| l.read_memory(part.flash_start, &mut expected))?;
+        if !self.persist(|l| l.readable(part.flash_start, &mut expected))? {
+            return Ok(());
+        }
         self.pipelining.proved = Some(Pipeline::Address);
         let mut found = [0; TEST_BYTES];
         match self.read_memory(part.flash_start, &mut found) {

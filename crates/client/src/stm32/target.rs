@@ -72,8 +72,9 @@ impl Target {
         if self.identity.commands.contains(Command::GetChecksum) {
             let start = self.identity.part.flash_start;
             let mut block = [0; BLOCK_BYTES];
-            self.loader.persist(|l| l.read_memory(start, &mut block))?;
-            self.loader.prove_checksum(start, &block)?;
+            if self.loader.persist(|l| l.readable(start, &mut block))? {
+                self.loader.prove_checksum(start, &block)?;
+            }
         }
         self.ready = true;
         self.geometry.costs = geometry::costs(&self.identity, &self.loader);

@@ -1,0 +1,158 @@
+//! A bench that a client talks to and a test looks into at the same time.
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::rc::Rc;
+use std::time::Duration;
+
+use flashwire_client::stm32::{Bootloader, Options, Parts, Target};
+use flashwire_link::{Deadline, Instant, LineChange, Link, LinkError, Settings};
+use flashwire_sim::SimLink;
+use flashwire_sim::stm32::Chip;
+
+/// A bench; clones are the same bench.
+#[derive(Clone, Debug)]
+pub struct Bench(Rc<RefCell<SimLink>>);
+
+/// The host's end of a bench.
+#[derive(Debug)]
+pub struct BenchLink {
+    bench: Bench,
+    name: String,
+}
+
+impl Bench {
+    /// Opens a bench by what stands behind `sim:`.
+    pub fn open(spec: &str) -> Self {
+        Self(Rc::new(RefCell::new(SimLink::open(spec).unwrap())))
+    }
+
+    /// The end that a client talks through.
+    pub fn link(&self) -> Box<dyn Link> {
+        Box::new(BenchLink {
+            bench: self.clone(),
+            name: self.0.borrow().name().to_owned(),
+        })
+    }
+
+    /// A client that has not said anything yet.
+    pub fn loader(&self, options: Options) -> Bootloader {
+        Bootloader::new(self.link(), options)
+    }
+
+    /// A client that has greeted the loader and identified the chip.
+    pub fn target(&self, options: Options) -> Target {
+        let mut loader = self.loader(options);
+        loader.synchronise().unwrap();
+        let identity = loader.identify(&Parts::built_in()).unwrap();
+        Target::new(loader, identity)
+    }
+
+    /// The link, to look at it and at the bench.
+    pub fn look(&self) -> Ref<'_, SimLink> {
+        self.0.borrow()
+    }
+
+    /// The link, to do something to it or to the bench.
+    pub fn change(&self) -> RefMut<'_, SimLink> {
+        self.0.borrow_mut()
+    }
+
+    /// The chip.
+    pub fn chip(&self) -> Ref<'_, Chip> {
+        Ref::map(self.0.borrow(), |link| link.bench().chip().unwrap())
+    }
+
+    /// The chip, to do something to it.
+    pub fn chip_mut(&self) -> RefMut<'_, Chip> {
+        RefMut::map(self.0.borrow_mut(), |link| {
+            link.bench_mut().chip_mut().unwrap()
+        })
+    }
+
+    /// What the flash holds.
+    pub fn flash(&self) -> Vec<u8> {
+        self.0.borrow().bench().flash().to_vec()
+    }
+
+    /// Fills the flash.
+    pub fn fill_flash(&self, content: &[u8]) {
+        self.chip_mut().memory_mut().flash_mut()[..content.len()].copy_from_slice(content);
+    }
+
+    /// Time since the bench was opened.
+    pub fn now(&self) -> Duration {
+        self.0.borrow().now().since_open()
+    }
+
+    /// What the device holds against its host, as text.
+    pub fn complaints(&self) -> Vec<String> {
+        let link = self.0.borrow();
+        let complaints = link.bench().complaints().iter();
+        complaints.map(ToString::to_string).collect()
+    }
+
+    /// Presses the reset button.
+    pub fn press_reset(&self) {
+        let now = self.0.borrow().now();
+        self.chip_mut().reset(now);
+        self.0
+            .borrow_mut()
+            .pause(Duration::from_millis(100))
+            .unwrap();
+    }
+}
+
+impl Link for BenchLink {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn now(&self) -> Instant {
+        self.bench.look().now()
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        self.bench.change().send(bytes)
+    }
+
+    fn recv(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, LinkError> {
+        self.bench.change().recv(buffer, deadline)
+    }
+
+    fn pause(&mut self, duration: Duration) -> Result<(), LinkError> {
+        self.bench.change().pause(duration)
+    }
+
+    fn configure(&mut self, settings: Settings) -> Result<(), LinkError> {
+        self.bench.change().configure(settings)
+    }
+
+    fn settings(&self) -> Settings {
+        self.bench.look().settings()
+    }
+
+    fn lines(&mut self, changes: &[LineChange]) -> Result<(), LinkError> {
+        self.bench.change().lines(changes)
+    }
+
+    fn discard_input(&mut self) -> Result<(), LinkError> {
+        self.bench.change().discard_input()
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        self.bench.change().take_warnings()
+    }
+}
+
+/// Bytes that look random and are the same in every run.
+pub fn noise(count: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2).wrapping_add(1);
+    let mut next = || {
+        // xorshift64*, Vigna 2016.
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        (state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 56) as u8
+    };
+    (0..count).map(|_| next()).collect()
+}
