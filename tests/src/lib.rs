@@ -3,6 +3,11 @@
 //! Everything here panics when it cannot do its work: in a test that is the message.
 
 pub mod bench;
+pub mod board;
 pub mod built;
 #[cfg(target_os = "linux")]
+pub mod judge;
+#[cfg(target_os = "linux")]
 pub mod preload;
+#[cfg(target_os = "linux")]
+pub mod served;

@@ -63,7 +63,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("serialport", &["crates/link"]),
     ("libc", &["crates/link", "tests/*"]),
     ("nix", &["crates/link"]),
-    ("rustix", &["crates/link", "tests"]),
+    ("rustix", &["crates/link", "crates/sim", "tests"]),
     ("socket2", &["crates/link"]),
     ("i2cdev", &["crates/link"]),
     ("gpiocdev", &["crates/link"]),
