@@ -64,7 +64,7 @@ fn poll_call(poll: &mut libc::pollfd, timeout: Duration) -> libc::c_int {
     let timeout = timeout.min(Duration::from_secs(86_400));
     // SAFETY: a timespec of zeros is a valid timespec; some targets have private padding in it.
     let mut time: libc::timespec = unsafe { MaybeUninit::zeroed().assume_init() };
-    time.tv_sec = timeout.as_secs() as libc::time_t;
+    time.tv_sec = timeout.as_secs() as _;
     time.tv_nsec = timeout.subsec_nanos() as _;
     // SAFETY: one pollfd and one timespec, both alive during the call; no signal mask.
     unsafe { libc::ppoll(poll, 1, &time, std::ptr::null()) }

@@ -344,6 +344,10 @@ fn what_is_no_port_is_refused_with_what_it_is() {
             },
         ),
     ];
+    if cfg!(target_os = "linux") {
+        kinds.push(("/dev/ptmx".to_owned(), "where ptys are made"));
+        kinds.push(("/dev/tty".to_owned(), "terminal that this program runs in"));
+    }
     if fs::metadata("/dev/loop0").is_ok() {
         kinds.push(("/dev/loop0".to_owned(), "block device"));
     }

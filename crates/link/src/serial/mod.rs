@@ -3,8 +3,7 @@
 //! # Opening
 //! A port is opened exactly as named (`/dev/ttyUSB0`, `/dev/serial/by-path/...`, a symbolic link, a
 //! pty, `COM5`), never matched against a list. It is ours alone while it is open: `flock` keeps out
-//! every other program that locks ports, root's included, and `TIOCEXCL` every program of other
-//! users that does not.
+//! every program that locks ports, root's included, and `TIOCEXCL` every other one but root's.
 //!
 //! # The modem lines
 //! While the port is open DTR and RTS are asserted, until [`Link::lines`] moves them: Linux asserts
@@ -15,7 +14,7 @@
 //! When the port is closed the lines drop, as with any program (`HUPCL`, on by default), *unless*
 //! [`Link::lines`] has moved one of them: then they stay as they were left, because whoever wires
 //! them to NRST and BOOT0 wants the target to go on in the mode it was put into. The port keeps that
-//! property (`stty -hupcl`) until it is unplugged.
+//! property (`stty -hupcl`) until it is unplugged. On Windows the driver decides.
 //!
 //! # What a port cannot do
 //! Ptys have no parity and no modem lines. What a port cannot do is reported once by
@@ -49,11 +48,12 @@ const SPEED_TOLERANCE_PERMILLE: u64 = 47;
 /// Opens the port `path` and sets it up.
 ///
 /// # Errors
-/// * [`LinkError::NotFound`]: there is no such port, or no hardware behind it.
+/// * [`LinkError::NotFound`]: there is no such port.
 /// * [`LinkError::Busy`]: another program has it open.
 /// * [`LinkError::Denied`]: this user may not open it.
-/// * [`LinkError::NotAPort`]: a directory, a regular file, a FIFO, a disk, `/dev/null`. These are
-///   refused without being opened; in particular a FIFO does not hang.
+/// * [`LinkError::NotAPort`]: a directory, a regular file, a FIFO, a disk, `/dev/null`, a console, the
+///   terminal that the user types in, a port without hardware. All but the last are refused without
+///   being opened; in particular a FIFO does not hang.
 /// * [`LinkError::Unsupported`]: the speed cannot be set.
 pub fn open(path: &str, settings: Settings) -> Result<SerialLink, LinkError> {
     let mut link = SerialLink {

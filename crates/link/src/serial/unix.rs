@@ -2,8 +2,9 @@
 //! through which `serialport` sets it up.
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -195,20 +196,46 @@ fn refuse_what_is_no_port(metadata: &Metadata) -> Result<(), LinkError> {
         "it is a socket"
     } else if kind.is_block_device() {
         "it is a block device"
+    } else if is_own_terminal(metadata) {
+        "it is the terminal that this program runs in"
     } else {
         return refuse_other_devices(metadata);
     };
     Err(LinkError::NotAPort(what.to_owned()))
 }
 
-/// Refuses character devices of which Linux says that they are something else (`/dev/null`: `mem`).
-/// Of ptys it says nothing.
+/// Whether somebody is typing there: what we would set up as a port is not usable afterwards.
+fn is_own_terminal(device: &Metadata) -> bool {
+    is_open_as(device, &io::stdin())
+        || is_open_as(device, &io::stdout())
+        || is_open_as(device, &io::stderr())
+}
+
+/// Whether `stream` is a terminal, and that device.
+fn is_open_as(device: &Metadata, stream: &(impl AsFd + IsTerminal)) -> bool {
+    let open = stream.as_fd().try_clone_to_owned().map(File::from);
+    stream.is_terminal()
+        && open
+            .and_then(|file| file.metadata())
+            .is_ok_and(|open| open.rdev() == device.rdev())
+}
+
+/// Refuses the terminals of the computer itself (numbers: Linux, `admin-guide/devices.txt`), and
+/// character devices of which Linux says that they are something else (`/dev/null`: `mem`). Of ptys
+/// it says nothing.
 #[cfg(target_os = "linux")]
 fn refuse_other_devices(metadata: &Metadata) -> Result<(), LinkError> {
-    use std::os::unix::fs::MetadataExt;
-
     let device = metadata.rdev();
     let (major, minor) = (libc::major(device), libc::minor(device));
+    let console = match (major, minor) {
+        (4, ..64) | (5, 1) => Some("it is a console of this computer"),
+        (5, 0) => Some("it is the terminal that this program runs in"),
+        (5, 2) => Some("it is where ptys are made, not one of them"),
+        _ => None,
+    };
+    if let Some(console) = console {
+        return Err(LinkError::NotAPort(console.to_owned()));
+    }
     let link = format!("/sys/dev/char/{major}:{minor}/subsystem");
     match std::fs::read_link(link)
         .ok()
@@ -275,5 +302,38 @@ fn is_supported(result: io::Result<()>) -> Result<bool, LinkError> {
             Some(libc::ENOTTY | libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP) => Ok(false),
             _ => Err(broken(error)),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    use super::*;
+
+    /// A pty and its path; it stays as long as the first of the two.
+    fn pty() -> (impl AsFd, String) {
+        let device = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&device).unwrap();
+        unlockpt(&device).unwrap();
+        let path = ptsname(&device, Vec::new()).unwrap();
+        (device, path.into_string().unwrap())
+    }
+
+    #[test]
+    fn a_terminal_that_is_open_as_a_stream_is_recognised() {
+        let (_device, path) = pty();
+        let (_other_device, other) = pty();
+        let stream = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOCTTY)
+            .open(&path)
+            .unwrap();
+        let device = |path: &str| Path::new(path).metadata().unwrap();
+        assert!(is_open_as(&device(&path), &stream));
+        assert!(!is_open_as(&device(&other), &stream));
+        // What is redirected there is nobody's terminal.
+        let null = File::open("/dev/null").unwrap();
+        assert!(!is_open_as(&device("/dev/null"), &null));
     }
 }
