@@ -51,7 +51,11 @@ impl Metadata {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let mut command = run::command("cargo", folder);
         command.args(["metadata", "--format-version", "1", "--locked"]);
-        let json = run::output(&mut command)?;
+        let advice = || {
+            let folder = folder.display();
+            format!("{folder}: if its Cargo.lock is behind, `cargo update --workspace` there")
+        };
+        let json = run::output(&mut command).with_context(advice)?;
         serde_json::from_str(&json).context("cargo metadata answered what this does not know")
     }
 

@@ -1,16 +1,23 @@
 //! What has arrived and was not taken yet.
 
+use std::fmt;
+
 /// Bytes taken from the operating system at once: all that a Linux terminal buffers (N_TTY_BUF_SIZE
 /// of the kernel's `drivers/tty/n_tty.c`).
 const INPUT_SIZE: usize = 4096;
 
 /// What the operating system has handed over and nobody has taken yet. With it a reader that takes
 /// single bytes costs one system call a burst, not one a byte.
-#[derive(Debug)]
 pub(crate) struct Input {
     bytes: Box<[u8; INPUT_SIZE]>,
     start: usize,
     end: usize,
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Input({:02x?})", &self.bytes[self.start..self.end])
+    }
 }
 
 impl Default for Input {

@@ -7,7 +7,8 @@
 //! * Links: [`serial`] ports and [`tcp`] (feature `os`, on by default: all system calls stand behind
 //!   it), and whatever else implements [`Link`]; [`ports()`] lists what the computer has.
 //! * Wrappers, each a link around a link: [`Trace`] logs it, [`Record`] and [`Replay`] keep it for
-//!   ever, [`Faults`] damages it, [`Interruptible`] lets the user give up.
+//!   ever, [`Faults`] damages it, [`Interruptible`] lets the user give up. A log is readable if
+//!   [`Trace`] is around [`Interruptible`], not inside it: it then shows waits whole.
 //! * [`reset`]: the language in which people say how DTR and RTS reach NRST and BOOT0.
 //!
 //! No wire protocol is known here: a link carries bytes and moves lines. Nothing here prints.

@@ -229,3 +229,17 @@ fn broken(error: io::Error) -> LinkError {
         _ => LinkError::Io(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_request_does_not_wait_for_the_answer_to_the_one_before() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let settings = Settings::plain(9600);
+        let link = connect(&address, settings, Duration::from_secs(2)).unwrap();
+        assert!(link.stream.nodelay().unwrap());
+    }
+}

@@ -145,7 +145,7 @@ fn what_has_arrived_is_returned_even_if_the_deadline_has_passed() {
     let mut link = serial::open(&pty.path, SETTINGS).unwrap();
     let deadline = link.deadline(Duration::ZERO);
     pty.device.write_all(&[1, 2, 3]).unwrap();
-    link.pause(ms(5)).unwrap();
+    link.pause(ms(50)).unwrap();
     let mut got = [0; 2];
     assert_eq!(link.recv(&mut got, deadline).unwrap(), 2);
     assert_eq!(link.recv(&mut got, deadline).unwrap(), 1);
@@ -157,12 +157,12 @@ fn discarded_input_never_comes() {
     let mut pty = pty();
     let mut link = serial::open(&pty.path, SETTINGS).unwrap();
     pty.device.write_all(&[1; 100]).unwrap();
-    link.pause(ms(5)).unwrap();
+    link.pause(ms(50)).unwrap();
     // One byte is taken, so that the others are in the link's own buffer.
     let deadline = link.deadline(ms(500));
     assert_eq!(link.recv(&mut [0; 1], deadline).unwrap(), 1);
     pty.device.write_all(&[2; 100]).unwrap();
-    link.pause(ms(5)).unwrap();
+    link.pause(ms(50)).unwrap();
 
     link.discard_input().unwrap();
     pty.device.write_all(&[3]).unwrap();

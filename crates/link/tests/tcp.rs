@@ -65,23 +65,6 @@ fn a_host_that_refuses_or_does_not_exist_is_an_error_at_once() {
 }
 
 #[test]
-fn a_small_request_does_not_wait_for_the_answer_to_the_one_before() {
-    let (mut link, mut device) = pair();
-    device.set_read_timeout(Some(ms(2_000))).unwrap();
-    // With Nagle's algorithm the second request waits for the delayed acknowledgement of the
-    // first, 40 ms on Linux; the best of ten is a delay of the algorithm, not of the machine.
-    let mut best = Duration::MAX;
-    for _ in 0..10 {
-        let start = Instant::now();
-        link.send(&[1]).unwrap();
-        link.send(&[2]).unwrap();
-        device.read_exact(&mut [0; 2]).unwrap();
-        best = best.min(start.elapsed());
-    }
-    assert!(best < ms(20), "never faster than {best:?}");
-}
-
-#[test]
 fn a_wait_ends_at_its_deadline() {
     let (mut link, _device) = pair();
     let mut least_late = Duration::MAX;
@@ -129,7 +112,7 @@ fn a_peer_that_reads_nothing_stalls_the_link_within_its_bound() {
 fn discarded_input_never_comes() {
     let (mut link, mut device) = pair();
     device.write_all(&[1; 10_000]).unwrap();
-    thread::sleep(ms(20));
+    thread::sleep(ms(50));
     let deadline = link.deadline(ms(500));
     assert_eq!(link.recv(&mut [0; 1], deadline).unwrap(), 1);
     link.discard_input().unwrap();

@@ -25,7 +25,7 @@
 //! no test can overlook. Without the variable every call goes straight to the system.
 //!
 //! What else stands at the same boundary (`/dev/i2c-*`, `/dev/gpiochip*`) gets a module beside
-//! [`terminal`] and a branch in [`ioctl`].
+//! `terminal` and a branch in [`ioctl`].
 
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "it stands between a program and its C library")]
