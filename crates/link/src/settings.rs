@@ -177,7 +177,7 @@ pub struct ParseLineError(String);
 impl FromStr for Line {
     type Err = ParseLineError;
 
-    /// Reads what [`Display`](fmt::Display) writes, in any case.
+    /// Reads what [`Display`](fmt::Display) writes; `DTR` is `dtr`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || ParseLineError(text.to_owned());
         match text.to_ascii_lowercase().as_str() {
