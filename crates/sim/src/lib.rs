@@ -14,6 +14,7 @@
 mod bench;
 mod complaint;
 mod link;
+pub mod nor;
 #[cfg(feature = "os")]
 pub mod serve;
 pub mod stm32;
