@@ -37,3 +37,6 @@ pub use reading::Reading;
 pub use speed::SPEEDS;
 pub use synchronise::Synchronised;
 pub use target::Target;
+
+// They are part of what identities and errors say.
+pub use flashwire_protocol::stm32::{Command, CommandSet};
