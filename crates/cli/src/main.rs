@@ -1,3 +1,33 @@
-//! The command line.
+//! The command line of flashwire: options in, sentences and exit codes out.
+//!
+//! Thin by design: what a command does is in the library `flashwire`; here is only what a person
+//! types and sees. People read standard error, data goes to standard output.
 
-fn main() {}
+mod args;
+mod commands;
+mod json;
+mod progress;
+mod screen;
+mod settings;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use flashwire::Exit;
+
+use crate::args::Cli;
+use crate::screen::Screen;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen { args: cli.screen };
+    let exit = match commands::run(cli.command, &screen) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            screen.error(&error);
+            error.exit()
+        }
+    };
+    ExitCode::from(exit as u8)
+}

@@ -1,1 +1,50 @@
-//! Flash chips over a serial wire.
+//! Flash chips over a serial wire: open, plan, run.
+//!
+//! This is the API boundary: what the command line and the window are made of. Below it are the
+//! floors that do the work; above it nothing but looks.
+//!
+//! ```text
+//! port string --Session::open--> Session --plan_write(image)--> Job --execute--> Outcome
+//! ```
+//!
+//! A [`Session`] is an opened target. What changes it goes through a [`Job`], which can be shown
+//! before it is [executed](Session::execute). What happens meanwhile is told to a [`Watcher`]; what
+//! goes wrong is an [`Error`] with a stable code, a sentence, and what to try. Nothing here prints,
+//! draws or ends the process.
+
+pub mod adapters;
+pub mod bench;
+pub mod config;
+pub mod error;
+pub mod families;
+pub mod files;
+pub mod images;
+pub mod number;
+pub mod places;
+pub mod port;
+mod session;
+mod shared;
+mod watch;
+
+pub use error::{Error, Exit, Hint, Problem};
+pub use flashwire_client::stm32::Pipeline;
+pub use flashwire_link::reset::ResetSpec;
+pub use flashwire_link::{CancelFlag, Port as SerialPort, PortKind};
+pub use flashwire_plan::image::Note;
+pub use flashwire_plan::{
+    EraseChoice, ErasedKind, Format, Image, Options as PlanOptions, Phase, Plan, Segment, Summary,
+};
+pub use port::Port;
+pub use session::{
+    Backup, BackupOptions, Info, Job, OpenOptions, Outcome, Session, Speed, Started, Stm32Info,
+    WriteOptions, reset_by_lines,
+};
+pub use watch::{Progress, Unwatched, Watcher};
+
+/// The serial ports of this computer. Nothing is opened.
+///
+/// # Errors
+/// The system gives no list.
+pub fn serial_ports() -> Result<Vec<SerialPort>, Error> {
+    Ok(flashwire_link::ports()?)
+}

@@ -1,0 +1,40 @@
+//! One module a command, or a few that belong together.
+
+mod erase;
+mod files;
+mod image;
+mod info;
+mod list;
+mod papers;
+mod read;
+mod run;
+mod sim;
+mod stamp;
+mod target;
+mod write;
+
+use flashwire::Error;
+
+use crate::args::{Command, ImageCommand};
+use crate::screen::Screen;
+
+/// Does what the command line asks for.
+pub(crate) fn run(command: Command, screen: &Screen) -> Result<(), Error> {
+    match command {
+        Command::List(args) => list::list(&args, screen),
+        Command::Info(args) => info::info(&args, screen),
+        Command::Write(args) => write::write(&args, screen),
+        Command::Read(args) => read::read(&args, screen),
+        Command::Verify(args) => write::verify(&args, screen),
+        Command::Erase(args) => erase::erase(&args, screen),
+        Command::Run(args) => run::run(&args, screen),
+        Command::Reset(args) => run::reset(&args, screen),
+        Command::Sim(args) => sim::serve(&args, screen),
+        Command::Image(ImageCommand::Info(args)) => image::info(&args, screen),
+        Command::Image(ImageCommand::Convert(args)) => image::convert(&args, screen),
+        Command::Image(ImageCommand::Merge(args)) => image::merge(&args, screen),
+        Command::Explain(args) => papers::explain(&args, screen),
+        Command::Completions(args) => papers::completions(&args, screen),
+        Command::Man(args) => papers::man(&args, screen),
+    }
+}

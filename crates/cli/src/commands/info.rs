@@ -1,0 +1,97 @@
+//! `flashwire info`
+
+use flashwire::{Error, Info};
+
+use super::target::Run;
+use crate::args::InfoArgs;
+use crate::json::InfoObject;
+use crate::progress::bytes;
+use crate::screen::Screen;
+
+/// Shows what is at the other end.
+pub(crate) fn info(args: &InfoArgs, screen: &Screen) -> Result<(), Error> {
+    let run = Run::new(&args.target, screen)?;
+    run.with_session(|_, info, _| screen.result(&text(info), &InfoObject::new(info)))
+}
+
+/// What is known, a line each.
+fn text(info: &Info) -> String {
+    let mut lines = vec![("part", info.part.clone()), ("port", info.link.clone())];
+    if let Some(stm32) = &info.stm32 {
+        lines.push(("product id", format!("{:#05x}", stm32.product_id)));
+        let revision = stm32.bootloader_id.map(|id| format!(", id {id:#04x}"));
+        let version = &stm32.version;
+        lines.push((
+            "bootloader",
+            format!("protocol {version}{}", revision.unwrap_or_default()),
+        ));
+    }
+    lines.push(("flash", flash(info)));
+    if !info.erase_units.is_empty() {
+        lines.push(("erase units", erase_units(info)));
+    }
+    lines.push(("write unit", bytes(info.program_unit_bytes)));
+    lines.push(("erased byte", format!("{:#04x}", info.erased)));
+    if let Some(id) = &info.unique_id {
+        lines.push(("unique id", id.clone()));
+    }
+    let protection = if info.read_protected { "on" } else { "off" };
+    lines.push(("read protection", protection.to_owned()));
+    if let Some(stm32) = &info.stm32 {
+        lines.push(("commands", wrapped(&stm32.commands)));
+        if let Some(wiring) = &stm32.wiring {
+            lines.push(("reset", wiring.clone()));
+        }
+    }
+    lines
+        .iter()
+        .map(|(label, value)| format!("{label:<LABEL_WIDTH$}{value}\n"))
+        .collect()
+}
+
+/// Where the values begin.
+const LABEL_WIDTH: usize = 17;
+
+fn flash(info: &Info) -> String {
+    let size_bytes = info.flash.end - info.flash.start;
+    let guess = match &info.stm32 {
+        Some(_) if !info.known => {
+            return format!("from {:#010x} on, size unknown", info.flash.start);
+        }
+        Some(stm32) if !stm32.size_from_chip => " (the largest sold under this id)",
+        _ => "",
+    };
+    format!(
+        "{} from {:#010x} on{guess}",
+        bytes(size_bytes),
+        info.flash.start
+    )
+}
+
+/// `128 x 1 KiB`, `4 x 16 KiB, 1 x 64 KiB, 7 x 128 KiB`.
+fn erase_units(info: &Info) -> String {
+    let units = info
+        .erase_units
+        .iter()
+        .map(|(count, size)| format!("{count} x {}", bytes(*size)));
+    units.collect::<Vec<_>>().join(", ")
+}
+
+/// Words with commas, in lines that fit beside the labels.
+fn wrapped(words: &[String]) -> String {
+    const WIDTH: usize = 60;
+    let mut text = String::new();
+    let mut column = 0;
+    for (n, word) in words.iter().enumerate() {
+        let comma = if n + 1 < words.len() { "," } else { "" };
+        if column > 0 && column + word.len() > WIDTH {
+            text.push_str(&format!("\n{:LABEL_WIDTH$}", ""));
+            column = 0;
+        } else if column > 0 {
+            text.push(' ');
+        }
+        text.push_str(&format!("{word}{comma}"));
+        column += word.len() + 2;
+    }
+    text
+}

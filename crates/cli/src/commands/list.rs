@@ -1,0 +1,81 @@
+//! `flashwire list`
+
+use flashwire::bench::benches;
+use flashwire::{Error, PortKind, SerialPort, adapters, serial_ports};
+
+use crate::args::ListArgs;
+use crate::json::{BenchObject, ListObject, PortObject, UsbObject};
+use crate::screen::Screen;
+
+/// Shows the serial ports of this computer, and the benches.
+pub(crate) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Error> {
+    let ports: Vec<PortObject> = serial_ports()?.iter().map(port_object).collect();
+    let benches = if args.sim { benches() } else { Vec::new() };
+    let benches: Vec<BenchObject> = benches
+        .into_iter()
+        .map(|bench| BenchObject {
+            port: format!("sim:{}", bench.name),
+            what: bench.title,
+        })
+        .collect();
+    let object = ListObject {
+        schema: "flashwire/list/1",
+        ports,
+        benches,
+    };
+    if object.ports.is_empty() {
+        screen.say("no serial ports; `flashwire list --sim` shows simulated benches");
+    }
+    screen.result(&text(&object), &object)
+}
+
+/// A line a port: its name, what it is, and names that stay the same.
+fn text(list: &ListObject) -> String {
+    let rows = list
+        .ports
+        .iter()
+        .map(|port| (port.port.as_str(), what(port)));
+    let benches = list
+        .benches
+        .iter()
+        .map(|bench| (bench.port.as_str(), bench.what.clone()));
+    let rows: Vec<_> = rows.chain(benches).collect();
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let lines = rows
+        .iter()
+        .map(|(name, what)| format!("{name:<width$}  {what}"));
+    lines.map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn what(port: &PortObject) -> String {
+    let mut what = port.what.clone().unwrap_or_default();
+    if let Some(usb) = &port.usb {
+        what.push_str(&format!(" ({:04x}:{:04x}", usb.vid, usb.pid));
+        if let Some(serial) = &usb.serial_number {
+            what.push_str(&format!(", {serial}"));
+        }
+        what.push(')');
+    }
+    what
+}
+
+fn port_object(port: &SerialPort) -> PortObject {
+    let usb = match &port.kind {
+        PortKind::Usb(usb) => Some(UsbObject {
+            vid: usb.vid,
+            pid: usb.pid,
+            manufacturer: usb.manufacturer.clone(),
+            product: usb.product.clone(),
+            serial_number: usb.serial_number.clone(),
+            location: usb.location.clone(),
+        }),
+        _ => None,
+    };
+    PortObject {
+        port: port.name.clone(),
+        what: adapters::describe(port),
+        driver: port.driver.clone(),
+        aliases: port.aliases.clone(),
+        usb,
+    }
+}

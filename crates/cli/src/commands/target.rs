@@ -1,0 +1,68 @@
+//! What all commands that talk to a target have in common.
+
+use flashwire::config::Config;
+use flashwire::{CancelFlag, Error, Info, OpenOptions, Session};
+
+use crate::args::TargetArgs;
+use crate::progress::{ProgressView, bytes};
+use crate::screen::Screen;
+use crate::{settings, signals};
+
+/// What the first Ctrl-C is answered with.
+const STOPPING: &str = "stopping after the command under way; Ctrl-C again ends at once";
+
+/// The defaults and the means of one run.
+pub(crate) struct Run<'a> {
+    pub(crate) screen: &'a Screen,
+    pub(crate) config: Config,
+    pub(crate) cancel: CancelFlag,
+    args: &'a TargetArgs,
+}
+
+impl<'a> Run<'a> {
+    /// Reads the defaults.
+    pub(crate) fn new(args: &'a TargetArgs, screen: &'a Screen) -> Result<Self, Error> {
+        let config = settings::config()?;
+        let cancel = CancelFlag::new();
+        Ok(Self {
+            screen,
+            config,
+            cancel,
+            args,
+        })
+    }
+
+    /// What shows progress and answers questions.
+    pub(crate) fn watcher(&self) -> ProgressView {
+        ProgressView::new(self.screen, !self.args.yes)
+    }
+
+    /// How to reach the target; from here on signals cancel the run.
+    pub(crate) fn open_options(&self) -> Result<OpenOptions, Error> {
+        signals::raise_on_signals(&self.cancel, self.screen, STOPPING);
+        settings::open_options(self.args, &self.config, &self.cancel)
+    }
+
+    /// Opens the target, does `work` with it, and ends the session whatever came of it.
+    pub(crate) fn with_session<T>(
+        &self,
+        work: impl FnOnce(&mut Session, &Info, &mut ProgressView) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let options = self.open_options()?;
+        let mut watcher = self.watcher();
+        let mut session = Session::open(options, &mut watcher)?;
+        let info = session.info();
+        let worked = work(&mut session, &info, &mut watcher);
+        let closed = session.close();
+        let result = worked?;
+        closed?;
+        Ok(result)
+    }
+
+    /// Says what answered.
+    pub(crate) fn say_target(&self, info: &Info) {
+        let size = bytes(info.flash.end - info.flash.start);
+        self.screen
+            .say(&format!("{}, {size} flash, on {}", info.part, info.link));
+    }
+}

@@ -1,0 +1,257 @@
+//! `flashwire write` and `flashwire verify`
+
+use std::ops::Range;
+
+use flashwire::images::{self, LoadOptions};
+use flashwire::{
+    Backup, BackupOptions, EraseChoice, ErasedKind, Error, Image, Job, Outcome, Plan, PlanOptions,
+    WriteOptions, places,
+};
+
+use super::run::say_started;
+use super::target::Run;
+use super::{files, stamp};
+use crate::args::{EraseKind, FileArgs, VerifyArgs, WriteArgs};
+use crate::json::JobObject;
+use crate::progress::{bytes, seconds};
+use crate::screen::Screen;
+
+/// Writes a file and verifies it.
+pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
+    let run = Run::new(&args.target, screen)?;
+    let image = load(&args.file, run.config.address)?;
+    let options = options(args);
+    let name = files::name(&args.file.file);
+    run.with_session(|session, info, watcher| {
+        run.say_target(info);
+        let job = session.plan_write(&image, &name, &options, watcher)?;
+        let plan = job.plan();
+        if args.dry_run {
+            let object = JobObject::new("flashwire/write/1", info, plan, None, false);
+            return screen.result(&in_full(&job), &object);
+        }
+        screen.say(&in_short(&name, &image, &job));
+        let outcome = session.execute(&job, watcher)?;
+        say_done(&outcome, plan, session.is_simulated(), screen);
+        if args.run {
+            say_started(session.run(images::vector_table(&image))?, screen);
+        }
+        if screen.args.json {
+            let object = JobObject::new("flashwire/write/1", info, plan, Some(&outcome), args.run);
+            screen.object(&object)?;
+        }
+        Ok(())
+    })
+}
+
+/// Compares the flash with a file.
+pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Error> {
+    let run = Run::new(&args.target, screen)?;
+    let image = load(&args.file, run.config.address)?;
+    run.with_session(|session, info, watcher| {
+        run.say_target(info);
+        let job = session.plan_verify(&image)?;
+        let outcome = session.execute(&job, watcher)?;
+        let checked = bytes(job.plan().summary().verified_bytes);
+        let name = files::name(&args.file.file);
+        screen.say(&format!(
+            "the flash holds {name}: {checked} compared in {}",
+            time(&outcome, session.is_simulated())
+        ));
+        if screen.args.json {
+            let object = JobObject::new(
+                "flashwire/verify/1",
+                info,
+                job.plan(),
+                Some(&outcome),
+                false,
+            );
+            screen.object(&object)?;
+        }
+        Ok(())
+    })
+}
+
+/// Reads the file. The address of the defaults is for raw binaries only: other formats do not
+/// disagree with it.
+fn load(args: &FileArgs, default_address: Option<u64>) -> Result<Image, Error> {
+    let options = LoadOptions {
+        format: args.format,
+        address: args.address,
+    };
+    let image = files::load(&args.file, options)?;
+    match default_address {
+        Some(address) if !image.is_placed() => {
+            images::place(image, address, &files::name(&args.file))
+        }
+        _ => Ok(image),
+    }
+}
+
+fn options(args: &WriteArgs) -> WriteOptions {
+    let erase = match args.erase {
+        EraseKind::Touched => EraseChoice::Touched,
+        EraseKind::All => EraseChoice::All,
+        EraseKind::None => EraseChoice::None,
+    };
+    let plan = PlanOptions {
+        erase,
+        only_changed: args.only_changed,
+        keep_outside: !args.no_keep,
+        verify: !args.no_verify,
+    };
+    let folder = || {
+        let stamp = stamp::now();
+        places::backup_folder().map(|folder| Backup::Folder { folder, stamp })
+    };
+    let backup = match &args.backup {
+        _ if args.no_backup || args.dry_run => BackupOptions::None,
+        Some(Some(file)) => BackupOptions::Everything(Backup::File(file.clone())),
+        Some(None) => folder().map_or(BackupOptions::None, BackupOptions::Everything),
+        None => folder().map_or(BackupOptions::None, BackupOptions::WhatIsRead),
+    };
+    WriteOptions { plan, backup }
+}
+
+/// What is going to happen, in a line or two.
+fn in_short(name: &str, image: &Image, job: &Job) -> String {
+    let plan = job.plan();
+    let summary = plan.summary();
+    let mut parts = Vec::new();
+    for kind in &summary.erased {
+        parts.push(format!("erase {}", units(kind)));
+    }
+    if summary.programmed_bytes > 0 {
+        parts.push(format!("write {}", bytes(summary.programmed_bytes)));
+    }
+    if summary.verified_bytes > 0 {
+        parts.push(format!("verify {}", bytes(summary.verified_bytes)));
+    }
+    let mut text = format!("{name}: {}, {}", image.format(), bytes(image.total_bytes()));
+    if plan.changes_nothing() {
+        text.push_str("; the flash holds it already, nothing to write");
+    }
+    if !parts.is_empty() {
+        text.push_str(&format!(
+            "\n{}: about {}",
+            parts.join(", "),
+            seconds(plan.estimate())
+        ));
+    }
+    if !summary.kept.is_empty() {
+        text.push_str(&format!(
+            "\nkeeping {} beside the file",
+            bytes(total(&summary.kept))
+        ));
+    }
+    if !summary.dropped.is_empty() {
+        text.push_str(&format!(
+            "\ndropping {} beside the file",
+            bytes(total(&summary.dropped))
+        ));
+    }
+    text
+}
+
+/// `12 KiB (12 pages)`.
+pub(super) fn units(kind: &ErasedKind) -> String {
+    format!("{} ({})", bytes(kind.bytes), count(kind.units, &kind.name))
+}
+
+/// `1 page`, `12 pages`.
+fn count(units: u64, name: &str) -> String {
+    let plural = if units == 1 { "" } else { "s" };
+    format!("{units} {name}{plural}")
+}
+
+fn total(ranges: &[Range<u64>]) -> u64 {
+    ranges.iter().map(|range| range.end - range.start).sum()
+}
+
+/// The whole plan, a line a step.
+pub(super) fn in_full(job: &Job) -> String {
+    let plan = job.plan();
+    let summary = plan.summary();
+    let mut text = String::new();
+    let mut add = |line: String| text.push_str(&(line + "\n"));
+    for kind in &summary.erased {
+        let size = bytes(kind.bytes);
+        add(format!(
+            "erase   {size:>9}  {}",
+            count(kind.units, &kind.name)
+        ));
+    }
+    let erased: Vec<Range<u64>> = plan.erase_units().iter().map(|unit| unit.range()).collect();
+    joined(erased).iter().for_each(|range| add(span(range)));
+    add(format!("write   {:>9}", bytes(summary.programmed_bytes)));
+    plan.programs().iter().for_each(|range| add(span(range)));
+    let extras = [
+        (
+            "keep",
+            total(&summary.kept),
+            "beside the file, read and written back",
+        ),
+        ("drop", total(&summary.dropped), "beside the file, lost"),
+        (
+            "skip",
+            summary.blank_bytes,
+            "of the file that are blank after the erase",
+        ),
+        (
+            "skip",
+            summary.unchanged_bytes,
+            "of the file that are there already",
+        ),
+    ];
+    for (what, count, why) in extras {
+        if count > 0 {
+            add(format!("{what:<7} {:>9}  {why}", bytes(count)));
+        }
+    }
+    add(format!("verify  {:>9}", bytes(summary.verified_bytes)));
+    add(format!("time    {:>9}", seconds(plan.estimate())));
+    text
+}
+
+fn span(range: &Range<u64>) -> String {
+    let size = bytes(range.end - range.start);
+    format!("        {:#010x}..{:#010x}  {size}", range.start, range.end)
+}
+
+/// Neighbouring ranges as one.
+fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
+/// Says what was done, and how fast.
+pub(super) fn say_done(outcome: &Outcome, plan: &Plan, simulated: bool, screen: &Screen) {
+    let done = match (
+        plan.changes_nothing(),
+        plan.programs().is_empty(),
+        outcome.report.verified,
+    ) {
+        (true, _, true) => "verified",
+        (true, _, false) => "nothing done",
+        (false, true, true) => "erased and verified",
+        (false, true, false) => "erased, not verified",
+        (false, false, true) => "written and verified",
+        (false, false, false) => "written, not verified",
+    };
+    screen.say(&format!("{done} in {}", time(outcome, simulated)));
+    if let Some(backup) = &outcome.backup {
+        screen.say(&format!("what was there before is in {}", backup.display()));
+    }
+}
+
+/// How long a job took; on a bench it took no real time.
+pub(super) fn time(outcome: &Outcome, simulated: bool) -> String {
+    let clock = if simulated { " of simulated time" } else { "" };
+    format!("{}{clock}", seconds(outcome.took))
+}

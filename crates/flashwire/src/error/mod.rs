@@ -1,0 +1,150 @@
+//! Errors as sentences: what went wrong and where, why likely, what to try.
+//!
+//! Every floor below has its own errors, with their values; here each gets its stable code, its
+//! hint and its exit status from [`hint`]. The cause is kept, never replaced.
+
+pub mod hint;
+
+mod aftermath;
+mod problem;
+
+use std::error::Error as StdError;
+use std::fmt;
+
+pub use aftermath::{Aftermath, Kept};
+pub use hint::{Exit, Hint};
+pub use problem::Problem;
+
+/// Why a job did not get done.
+///
+/// Its [`Display`](fmt::Display) is one sentence: what went wrong, where, and during what.
+#[derive(Debug)]
+pub struct Error {
+    problem: Box<Problem>,
+    setting: Setting,
+    aftermath: Option<Box<Aftermath>>,
+}
+
+/// Where and when an error happened, as far as the problem does not say so by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Setting {
+    /// The port string, as one would give it again.
+    pub port: Option<String>,
+    /// The link and its settings: `/dev/ttyUSB0 (115200 8E1)`.
+    pub link: Option<String>,
+    /// What was being done: `erasing`.
+    pub activity: Option<String>,
+}
+
+impl Error {
+    /// The problem, with its values.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Where and when.
+    pub fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// In which state the target is, if a job on it ended early.
+    pub fn aftermath(&self) -> Option<&Aftermath> {
+        self.aftermath.as_deref()
+    }
+
+    /// The row of the table: code, exit status, texts with their placeholders.
+    pub fn hint(&self) -> &'static Hint {
+        self.problem.hint()
+    }
+
+    /// The exit status of a process that ends with this error.
+    pub fn exit(&self) -> Exit {
+        self.hint().exit
+    }
+
+    /// What is known beyond the sentence: what was sent and received, and the state of the target;
+    /// a sentence fragment each.
+    pub fn facts(&self) -> Vec<String> {
+        let mut facts: Vec<String> = self.problem.fact().into_iter().collect();
+        if let Some(aftermath) = &self.aftermath {
+            facts.extend(aftermath.sentences());
+        }
+        facts
+    }
+
+    /// Why it probably happened; a fragment.
+    pub fn likely(&self) -> String {
+        self.fill(self.hint().likely)
+    }
+
+    /// What to try; a fragment.
+    pub fn remedy(&self) -> String {
+        let aftermath = self
+            .aftermath
+            .as_ref()
+            .and_then(|aftermath| aftermath.remedy());
+        aftermath.unwrap_or_else(|| self.problem.remedy(self))
+    }
+
+    /// Puts the port and the file into a text of the table.
+    pub(crate) fn fill(&self, text: &str) -> String {
+        let port = self.setting.port.as_deref().unwrap_or("PORT");
+        let file = self.problem.file();
+        let file = file.as_deref().unwrap_or("FILE");
+        text.replace("{port}", port).replace("{file}", file)
+    }
+
+    /// The same error, on this link.
+    #[must_use]
+    pub fn on(mut self, port: impl Into<String>, link: impl Into<String>) -> Self {
+        self.setting.port = Some(port.into());
+        self.setting.link = Some(link.into());
+        self
+    }
+
+    /// The same error, while doing something.
+    #[must_use]
+    pub fn during(mut self, activity: impl Into<String>) -> Self {
+        self.setting.activity = Some(activity.into());
+        self
+    }
+
+    /// The same error, with the state in which it left the target.
+    #[must_use]
+    pub fn leaving(mut self, aftermath: Aftermath) -> Self {
+        self.aftermath = Some(Box::new(aftermath));
+        self
+    }
+}
+
+impl<P: Into<Problem>> From<P> for Error {
+    fn from(problem: P) -> Self {
+        let problem = Box::new(problem.into());
+        Self {
+            problem,
+            setting: Setting::default(),
+            aftermath: None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.problem)?;
+        if let Some(link) = &self.setting.link
+            && self.problem.happened_on_the_link()
+        {
+            write!(f, " on {link}")?;
+        }
+        match &self.setting.activity {
+            Some(activity) => write!(f, ", while {activity}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.problem)
+    }
+}

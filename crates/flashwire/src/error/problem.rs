@@ -1,0 +1,403 @@
+//! What can go wrong, as values; and which row of the table each problem is.
+
+use std::error::Error as StdError;
+use std::io;
+use std::path::PathBuf;
+
+use flashwire_client::stm32::{self, Reading};
+use flashwire_link::LinkError;
+use flashwire_link::reset::ResetError;
+use flashwire_plan::image::WriteError;
+use flashwire_plan::{Cause, ImageError, Mismatch, PlanError};
+use flashwire_sim::serve::ServeError;
+use flashwire_sim::{BenchError, StorageError};
+
+use super::Error;
+use super::hint::{self, Hint};
+use crate::config::ConfigError;
+use crate::files::FileError;
+use crate::port::PortError;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Options that make no sense together.
+    #[error("{0}")]
+    Usage(String),
+    /// Nobody said where the target is.
+    #[error("no port was given")]
+    NoPort,
+    /// Not a port string.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// Not a bench, or one whose files cannot be used.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// Not a reset wiring.
+    #[error("--reset: {0}")]
+    Reset(#[from] ResetError),
+    /// A file of defaults is wrong.
+    #[error("{}, {source}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A file is not a good image.
+    #[error("{file}: {source}")]
+    Image {
+        /// The file, or `standard input`.
+        file: String,
+        /// What is wrong with it.
+        source: ImageError,
+    },
+    /// An image cannot be written in the format that was asked for.
+    #[error("{file} cannot be made: {source}")]
+    Inexpressible {
+        /// The file to be made.
+        file: String,
+        /// Why not.
+        source: WriteError,
+    },
+    /// Standard output cannot be written.
+    #[error("standard output cannot be written: {0}")]
+    StandardOutput(#[source] io::Error),
+    /// The port cannot be opened.
+    #[error("{}", open_sentence(link, source))]
+    Open {
+        /// The port, as the user named it.
+        link: String,
+        /// Why not.
+        source: LinkError,
+    },
+    /// A bench cannot be served.
+    #[error(transparent)]
+    Serve(ServeError),
+    /// The port failed while it was in use.
+    #[error("{}", link_sentence(.0))]
+    Link(#[from] LinkError),
+    /// The STM32 bootloader did not do what it should.
+    #[error("{}", stm32_sentence(.0))]
+    Stm32(#[source] stm32::Error),
+    /// What was asked for does not fit the target.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The chip refuses to be read, written and erased.
+    #[error("the chip is read protected: it can neither be read nor written")]
+    ReadProtected,
+    /// Nothing is known that resets the chip.
+    #[error("no line is known to reset the chip")]
+    NoResetLine,
+    /// The port lacks a line that the wiring names.
+    #[error("{0}")]
+    NoLine(String),
+    /// A chip whose erase units are not known.
+    #[error("the part with product id {product_id:#05x} is not known, nor are its erase units")]
+    UnknownPart {
+        /// What the chip answered to Get ID.
+        product_id: u16,
+    },
+    /// An ELF file for another processor.
+    #[error("{file} is for {machine}, and this is an ARM")]
+    WrongMachine {
+        /// The file.
+        file: String,
+        /// What its `e_machine` says, in words or as a number.
+        machine: String,
+    },
+    /// A UF2 file for other chips.
+    #[error("{file} is for {families}, and this is an {part}")]
+    WrongFamily {
+        /// The file.
+        file: String,
+        /// The families that it is for.
+        families: String,
+        /// What the chip is called.
+        part: String,
+    },
+    /// An address that cuts a program unit.
+    #[error("address {address:#010x} is not a multiple of {unit_bytes}, as this flash needs it")]
+    UnalignedAddress {
+        /// The address that was given.
+        address: u64,
+        /// The flash's program unit, in bytes.
+        unit_bytes: u64,
+    },
+    /// The flash does not hold what it should.
+    #[error("{}", if *written { "verification failed" } else { "the flash differs from the file" })]
+    Mismatch {
+        /// Where, and how.
+        mismatch: Mismatch,
+        /// Whether it had just been written.
+        written: bool,
+    },
+    /// The user gave up.
+    #[error("cancelled")]
+    Cancelled,
+    /// A defect of this program.
+    #[error("this should be impossible: {0}")]
+    Defect(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+fn open_sentence(link: &str, source: &LinkError) -> String {
+    match source {
+        LinkError::NotFound => format!("there is no port {link}"),
+        LinkError::Busy => format!("{link} is in use by another program"),
+        LinkError::Denied => format!("you may not open {link}"),
+        LinkError::NotAPort(what) => format!("{link} is not a serial port: {what}"),
+        LinkError::Unsupported(what) => format!("{link} does not support {what}"),
+        other => format!("{link} cannot be opened: {other}"),
+    }
+}
+
+fn link_sentence(source: &LinkError) -> String {
+    match source {
+        LinkError::Closed => "the port has gone away".to_owned(),
+        LinkError::Stalled => "the port takes no more data".to_owned(),
+        LinkError::Unsupported(what) => format!("the port does not support {what}"),
+        other => format!("the port failed: {other}"),
+    }
+}
+
+fn stm32_sentence(error: &stm32::Error) -> String {
+    match error {
+        stm32::Error::NoAnswer { .. } => "the STM32 bootloader did not answer".to_owned(),
+        stm32::Error::WrongAnswer { reading, .. } => match reading {
+            Reading::Echo => "no chip answered: what was sent came back",
+            Reading::LineLow => "no chip answered: the line from it is held low",
+            Reading::Babble => "what answered is not the STM32 bootloader: a program is talking",
+            _ => "what answered makes no sense",
+        }
+        .to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+impl From<stm32::Error> for Problem {
+    /// A link that failed during a conversation is a failed link.
+    fn from(error: stm32::Error) -> Self {
+        match error {
+            stm32::Error::Link(LinkError::Cancelled) => Self::Cancelled,
+            stm32::Error::Link(error) => Self::Link(error),
+            error => Self::Stm32(error),
+        }
+    }
+}
+
+impl From<ServeError> for Problem {
+    /// A bench that cannot be opened is the same problem whoever opens it.
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Bench(error) => Self::Bench(error),
+            ServeError::Storage(error) => Self::Bench(error.into()),
+            error => Self::Serve(error),
+        }
+    }
+}
+
+impl From<Box<dyn StdError + Send + Sync>> for Problem {
+    /// What a [`FlashDevice`](flashwire_plan::FlashDevice) failed with: an error of its client.
+    fn from(error: Box<dyn StdError + Send + Sync>) -> Self {
+        match error.downcast::<stm32::Error>() {
+            Ok(error) => (*error).into(),
+            Err(error) => Self::Defect(error),
+        }
+    }
+}
+
+impl Problem {
+    /// What ended a run. `written` says whether it had written what it compared.
+    pub(crate) fn from_cause(cause: Cause, written: bool) -> Self {
+        match cause {
+            Cause::Stopped => Self::Cancelled,
+            Cause::Device(error) => error.into(),
+            Cause::Mismatch(mismatch) => Self::Mismatch { mismatch, written },
+            Cause::Refused(error) => Self::Plan(error),
+            other => Self::Defect(Box::new(other)),
+        }
+    }
+
+    /// Which row of the table this is.
+    pub fn hint(&self) -> &'static Hint {
+        match self {
+            Self::Usage(_) => &hint::USAGE,
+            Self::NoPort => &hint::NO_PORT,
+            Self::Port(_) => &hint::PORT_SYNTAX,
+            Self::Bench(error) => bench_hint(error),
+            Self::Reset(_) => &hint::RESET_SYNTAX,
+            Self::Config { .. } => &hint::CONFIG_BAD,
+            Self::File(error) => file_hint(error),
+            Self::Image { source, .. } => image_hint(source),
+            Self::Inexpressible { .. } => &hint::INEXPRESSIBLE,
+            Self::StandardOutput(_) => &hint::OUTPUT_UNWRITABLE,
+            Self::Open { source, .. } => open_hint(source),
+            Self::Serve(_) => &hint::LISTEN_FAILED,
+            Self::Link(error) => link_hint(error),
+            Self::Stm32(error) => stm32_hint(error),
+            Self::Plan(error) => plan_hint(error),
+            Self::ReadProtected => &hint::READ_PROTECTED,
+            Self::NoResetLine | Self::NoLine(_) => &hint::NO_RESET_LINE,
+            Self::UnknownPart { .. } => &hint::PART_UNKNOWN,
+            Self::WrongMachine { .. } => &hint::WRONG_MACHINE,
+            Self::WrongFamily { .. } => &hint::WRONG_FAMILY,
+            Self::UnalignedAddress { .. } => &hint::UNALIGNED,
+            Self::Mismatch { .. } => &hint::VERIFY_MISMATCH,
+            Self::Cancelled => &hint::CANCELLED,
+            Self::Defect(_) => &hint::DEFECT,
+        }
+    }
+
+    /// What is known beyond the sentence.
+    pub(super) fn fact(&self) -> Option<String> {
+        match self {
+            Self::Stm32(error @ stm32::Error::NoAnswer { .. }) => Some(error.to_string()),
+            Self::Stm32(stm32::Error::WrongAnswer { sample, .. }) => {
+                let bytes: Vec<String> = sample.iter().map(|b| format!("{b:02X}")).collect();
+                Some(format!("sent 0x7F, received {}", bytes.join(" ")))
+            }
+            Self::Mismatch {
+                mismatch:
+                    Mismatch {
+                        address,
+                        expected,
+                        found,
+                        count,
+                    },
+                ..
+            } => {
+                let bytes = if *count == 1 {
+                    "byte differs"
+                } else {
+                    "bytes differ"
+                };
+                Some(format!(
+                    "at {address:#010x}: expected {expected:#04x}, found {found:#04x}; \
+                     {count} {bytes} from there on"
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// The file that the problem is about, for the texts of the table.
+    pub(super) fn file(&self) -> Option<String> {
+        match self {
+            Self::Image { file, .. }
+            | Self::WrongMachine { file, .. }
+            | Self::WrongFamily { file, .. } => Some(file.clone()),
+            _ => None,
+        }
+    }
+
+    /// What to try: the table's text, or something made of the problem's own values.
+    pub(super) fn remedy(&self, error: &Error) -> String {
+        match self {
+            Self::Plan(PlanError::Unaligned { aligned, .. }) => format!(
+                "--address {:#010x} --length {:#x}",
+                aligned.start,
+                aligned.end - aligned.start
+            ),
+            Self::UnalignedAddress {
+                address,
+                unit_bytes,
+            } => {
+                format!("--address {:#010x}", address / unit_bytes * unit_bytes)
+            }
+            _ => error.fill(self.hint().remedy),
+        }
+    }
+
+    /// Whether the sentence needs to say on which link.
+    pub(super) fn happened_on_the_link(&self) -> bool {
+        matches!(
+            self,
+            Self::Link(_) | Self::Stm32(_) | Self::Mismatch { .. } | Self::UnknownPart { .. }
+        )
+    }
+}
+
+fn bench_hint(error: &BenchError) -> &'static Hint {
+    match error {
+        BenchError::Storage(StorageError::Io { .. }) => &hint::OUTPUT_UNWRITABLE,
+        BenchError::Storage(_) => &hint::BENCH_FILE_BAD,
+        _ => &hint::BENCH_UNKNOWN,
+    }
+}
+
+fn file_hint(error: &FileError) -> &'static Hint {
+    match error {
+        FileError::Missing { .. } => &hint::FILE_MISSING,
+        FileError::NotAFile { .. } => &hint::NOT_A_FILE,
+        FileError::TooLarge { .. } => &hint::FILE_TOO_LARGE,
+        FileError::Unreadable { .. } => &hint::FILE_UNREADABLE,
+        FileError::Unwritable { .. } => &hint::OUTPUT_UNWRITABLE,
+    }
+}
+
+fn image_hint(error: &ImageError) -> &'static Hint {
+    match error {
+        ImageError::Empty | ImageError::NoData { .. } => &hint::FILE_EMPTY,
+        ImageError::NameDisagrees { .. } => &hint::FORMAT_DISAGREES,
+        ImageError::HasAddresses { .. } => &hint::HAS_ADDRESSES,
+        _ => &hint::IMAGE_BAD,
+    }
+}
+
+fn open_hint(error: &LinkError) -> &'static Hint {
+    match error {
+        LinkError::NotFound => &hint::PORT_NOT_FOUND,
+        LinkError::Busy => &hint::PORT_BUSY,
+        LinkError::Denied => &hint::PORT_DENIED,
+        LinkError::NotAPort(_) => &hint::PORT_NOT_SERIAL,
+        LinkError::Unsupported(_) => &hint::PORT_UNSUPPORTED,
+        LinkError::Cancelled => &hint::CANCELLED,
+        _ => &hint::PORT_FAILED,
+    }
+}
+
+fn link_hint(error: &LinkError) -> &'static Hint {
+    match error {
+        LinkError::Closed => &hint::LINK_LOST,
+        LinkError::Stalled => &hint::LINK_STALLED,
+        LinkError::Unsupported(_) => &hint::PORT_UNSUPPORTED,
+        LinkError::Cancelled => &hint::CANCELLED,
+        _ => &hint::LINK_FAILED,
+    }
+}
+
+fn stm32_hint(error: &stm32::Error) -> &'static Hint {
+    match error {
+        stm32::Error::NoAnswer { .. } => &hint::STM32_NO_ANSWER,
+        stm32::Error::WrongAnswer { reading, .. } => match reading {
+            Reading::Echo => &hint::STM32_ECHO,
+            Reading::LineLow => &hint::STM32_LINE_LOW,
+            _ => &hint::STM32_BABBLE,
+        },
+        stm32::Error::Nack { .. } | stm32::Error::Unsupported { .. } => &hint::STM32_NACK,
+        stm32::Error::Timeout { .. } | stm32::Error::LostSync { .. } => &hint::STM32_SILENT,
+        stm32::Error::Unexpected { .. }
+        | stm32::Error::Malformed { .. }
+        | stm32::Error::Unsteady { .. } => &hint::STM32_NONSENSE,
+        stm32::Error::ReadProtected { .. } => &hint::READ_PROTECTED,
+        stm32::Error::Damaged { .. } | stm32::Error::Undecided { .. } => &hint::WRITE_FAILED,
+        stm32::Error::NoSpeed => &hint::NO_SPEED,
+        stm32::Error::Link(error) => link_hint(error),
+        _ => &hint::DEFECT,
+    }
+}
+
+fn plan_hint(error: &PlanError) -> &'static Hint {
+    match error {
+        PlanError::OutOfRange { .. } | PlanError::InHole { .. } => &hint::OUT_OF_RANGE,
+        PlanError::Unaligned { .. } => &hint::UNALIGNED,
+        PlanError::NotErasable { .. } => &hint::NOT_ERASABLE,
+        PlanError::NeedsErase { .. } => &hint::NEEDS_ERASE,
+        PlanError::EmptyRange { .. } | PlanError::AllIsChanged => &hint::USAGE,
+        _ => &hint::DEFECT,
+    }
+}

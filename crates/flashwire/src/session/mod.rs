@@ -1,0 +1,270 @@
+//! An opened target, and what is done to it: open, plan, run.
+//!
+//! A [`Session`] holds the link, the way into the target's bootloader and the target itself. What
+//! changes a target goes in three steps that a caller can stand between: a plan is made (nothing is
+//! changed), shown, and run. Everything that can be wrong with the input is found before a plan
+//! exists.
+
+mod info;
+mod open;
+mod write;
+
+use std::cell::RefCell;
+use std::ops::{ControlFlow, Range};
+use std::rc::Rc;
+use std::time::Duration;
+
+use flashwire_client::stm32;
+use flashwire_link::reset::{self, Way};
+use flashwire_link::{CancelFlag, Link};
+use flashwire_plan::{Event, FlashDevice, Image, Phase, Plan, RunError, plan_erase, plan_verify};
+use flashwire_sim::SimLink;
+
+pub use info::{Info, Stm32Info};
+pub use open::{OpenOptions, Speed, reset_by_lines};
+pub use write::{Backup, BackupOptions, Job, Outcome, WriteOptions};
+
+use crate::error::{Aftermath, Error, Kept, Problem};
+use crate::watch::{Reporter, Stage, Watcher};
+
+/// An opened target.
+pub struct Session {
+    /// The port string, as one would give it again.
+    port: String,
+    /// The link and its settings, for messages.
+    link: String,
+    clock: Rc<RefCell<dyn Link>>,
+    bench: Option<Rc<RefCell<SimLink>>>,
+    device: Device,
+    /// The wiring that reached the bootloader; `None` if it answered by itself.
+    way: Option<Way>,
+    cancel: CancelFlag,
+}
+
+/// What a session talks to: one variant a method.
+enum Device {
+    Stm32(Box<stm32::Target>),
+}
+
+impl Device {
+    fn flash(&mut self) -> &mut dyn FlashDevice {
+        match self {
+            Self::Stm32(target) => &mut **target,
+        }
+    }
+}
+
+impl Session {
+    /// The link and its settings, as a person reads them: `/dev/ttyUSB0 (115200 8E1)`.
+    pub fn link(&self) -> &str {
+        &self.link
+    }
+
+    /// Time since the link was opened, on its own clock; virtual on a bench.
+    pub fn now(&self) -> Duration {
+        self.clock.borrow().now().since_open()
+    }
+
+    /// Whether time on this link is virtual.
+    pub fn is_simulated(&self) -> bool {
+        self.bench.is_some()
+    }
+
+    /// All addresses of the flash.
+    pub fn flash_range(&mut self) -> Range<u64> {
+        self.device.flash().geometry().range.clone()
+    }
+
+    /// Reads `range`.
+    ///
+    /// # Errors
+    /// The range is not all flash, the chip is protected, or the link failed.
+    pub fn read(&mut self, range: Range<u64>, watcher: &mut dyn Watcher) -> Result<Vec<u8>, Error> {
+        self.check_readable()?;
+        let stage = Stage::single(Phase::Reading);
+        let read = self.watched(stage, watcher, |device, on_event| {
+            flashwire_plan::read_range(device, range, on_event)
+        });
+        read.map_err(|error| self.failed(error))
+    }
+
+    /// Plans the comparison of the flash with `image`.
+    ///
+    /// # Errors
+    /// The image does not fit the flash.
+    pub fn plan_verify(&mut self, image: &Image) -> Result<Job, Error> {
+        self.check_readable()?;
+        let image = self.placed(image.clone())?;
+        let geometry = self.device.flash().geometry().clone();
+        Ok(Job::of(plan_verify(&geometry, &image)?))
+    }
+
+    /// Plans the erasing of `range`, or of everything.
+    ///
+    /// # Errors
+    /// The range is not made of whole erase units.
+    pub fn plan_erase(&mut self, range: Option<Range<u64>>, verify: bool) -> Result<Job, Error> {
+        self.check_writable(range.is_none())?;
+        let geometry = self.device.flash().geometry().clone();
+        Ok(Job::of(plan_erase(&geometry, range, verify)?))
+    }
+
+    /// Starts the program whose vector table stands at `address` (by default the start of the
+    /// flash). The session ends with it.
+    ///
+    /// With no address given and lines that reset the chip, it is reset into its application, as if
+    /// it had been powered on; else the bootloader jumps.
+    ///
+    /// # Errors
+    /// The bootloader refused, or the link failed.
+    pub fn run(&mut self, address: Option<u64>) -> Result<Started, Error> {
+        if address.is_none() && self.leave_by_lines()? {
+            return Ok(Started::Reset);
+        }
+        let address = address.unwrap_or_else(|| self.flash_range().start);
+        let Device::Stm32(target) = &mut self.device;
+        let go = u32::try_from(address).map_err(|_| {
+            let what = format!("address {address:#x} is beyond what an STM32 has");
+            Error::from(Problem::Usage(what))
+        })?;
+        target
+            .loader_mut()
+            .go(go)
+            .map_err(|error| self.on_port(error))?;
+        Ok(Started::Jumped(address))
+    }
+
+    /// Resets the chip into its application. The session ends with it.
+    ///
+    /// # Errors
+    /// No line is known to reset it, or the link failed.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        if self.leave_by_lines()? {
+            return Ok(());
+        }
+        Err(Problem::NoResetLine.into())
+    }
+
+    /// Ends the session; on a bench, writes its files.
+    ///
+    /// # Errors
+    /// The bench's files cannot be written.
+    pub fn close(self) -> Result<(), Error> {
+        let Self {
+            device,
+            clock,
+            bench,
+            ..
+        } = self;
+        drop((device, clock));
+        open::close_bench(bench)
+    }
+
+    /// Resets the chip into its application, if the way there is known.
+    fn leave_by_lines(&mut self) -> Result<bool, Error> {
+        let Some(leave) = self.way.as_ref().and_then(|way| way.leave.clone()) else {
+            return Ok(false);
+        };
+        let Device::Stm32(target) = &mut self.device;
+        let link = target.loader_mut().link_mut();
+        reset::run(link, &leave).map_err(|error| self.on_port(error))?;
+        Ok(true)
+    }
+
+    /// Carries out what was planned.
+    ///
+    /// # Errors
+    /// What went wrong, and in which state the flash is now.
+    pub fn execute(&mut self, job: &Job, watcher: &mut dyn Watcher) -> Result<Outcome, Error> {
+        let kept = job.keep()?;
+        let began = self.now();
+        let stage = Stage::of(&job.plan);
+        let done = self.watched(stage, watcher, |device, on_event| {
+            flashwire_plan::execute(&job.plan, device, on_event)
+        });
+        let took = self.now().saturating_sub(began);
+        match done {
+            Ok(report) => Ok(Outcome {
+                report,
+                took,
+                backup: kept.file().map(ToOwned::to_owned),
+            }),
+            Err(error) => Err(self.failed_job(error, &job.plan, kept)),
+        }
+    }
+
+    /// Runs `work` on the flash, telling `watcher` how far it is and stopping when the session is
+    /// cancelled.
+    fn watched<T>(
+        &mut self,
+        stage: Stage,
+        watcher: &mut dyn Watcher,
+        work: impl FnOnce(
+            &mut dyn FlashDevice,
+            &mut dyn FnMut(&Event) -> ControlFlow<()>,
+        ) -> Result<T, RunError>,
+    ) -> Result<T, RunError> {
+        let clock = Rc::clone(&self.clock);
+        let now = || clock.borrow().now().since_open();
+        let cancel = self.cancel.clone();
+        let mut reporter = Reporter::new(stage, watcher, &now);
+        let done = work(self.device.flash(), &mut |event| {
+            reporter.tell(event);
+            if cancel.is_raised() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        for warning in self.take_warnings() {
+            watcher.warn(&warning);
+        }
+        done
+    }
+
+    fn take_warnings(&mut self) -> Vec<String> {
+        let Device::Stm32(target) = &mut self.device;
+        target.loader_mut().link_mut().take_warnings()
+    }
+
+    /// An error on this session's port.
+    fn on_port(&self, problem: impl Into<Problem>) -> Error {
+        Error::from(problem.into()).on(self.port.clone(), self.link.clone())
+    }
+
+    /// A run that only looked ended early.
+    fn failed(&self, error: RunError) -> Error {
+        let problem = Problem::from_cause(error.cause, false);
+        self.on_port(problem).during(error.phase.to_string())
+    }
+
+    /// A run that changes the flash ended early.
+    fn failed_job(&self, error: RunError, plan: &Plan, kept: Kept) -> Error {
+        let RunError {
+            phase,
+            cause,
+            state,
+        } = error;
+        let verifying_only = plan.changes_nothing();
+        let problem = Problem::from_cause(cause, !verifying_only);
+        let error = self.on_port(problem);
+        if verifying_only {
+            return error;
+        }
+        let planned_units = plan.erase_units().len();
+        error.during(phase.to_string()).leaving(Aftermath {
+            state: *state,
+            planned_units,
+            kept,
+        })
+    }
+}
+
+/// How an application was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// By a reset through the port's lines.
+    Reset,
+    /// By a jump of the bootloader, to this vector table.
+    Jumped(u64),
+}

@@ -1,0 +1,349 @@
+//! Opening a session: the link, the wrappers around it, and the way into the bootloader.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use flashwire_client::stm32::{self, Bootloader, Parts, Pipeline, Reading, SPEEDS, Target};
+use flashwire_link::reset::{self, ResetSpec, Way};
+use flashwire_link::{CancelFlag, Interruptible, Link, LinkError, Settings, Trace};
+use flashwire_sim::{BenchError, SimLink};
+
+use super::{Device, Session};
+use crate::error::{Error, Problem};
+use crate::port::{Place, Port};
+use crate::shared::Shared;
+use crate::watch::Watcher;
+
+/// How to reach a target.
+pub struct OpenOptions {
+    /// Where it is.
+    pub port: Port,
+    /// How fast to talk.
+    pub speed: Speed,
+    /// How the lines of the port reach the chip. `None` touches them only after the chip did not
+    /// answer as it is.
+    pub reset: Option<ResetSpec>,
+    /// How far commands run ahead of their answers.
+    pub pipeline: Pipeline,
+    /// How long to go on trying to reach the target. `None` tries each way once.
+    pub patience: Option<Duration>,
+    /// Where every byte on the wire is logged.
+    pub log: Option<Box<dyn Write>>,
+    /// Ends the session's waits when it is raised.
+    pub cancel: CancelFlag,
+}
+
+impl OpenOptions {
+    /// Everything but the port as it is by default: 115200 baud, lines only if needed.
+    pub fn new(port: Port) -> Self {
+        Self {
+            port,
+            speed: Speed::default(),
+            reset: None,
+            pipeline: Pipeline::default(),
+            patience: None,
+            log: None,
+            cancel: CancelFlag::new(),
+        }
+    }
+}
+
+/// How fast to talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speed {
+    /// At this many bits per second.
+    Baud(u32),
+    /// As fast as works, found out by trying. Needs lines that reset the chip.
+    Max,
+}
+
+/// Line speed where nobody says otherwise, in bits per second: the highest that ST promises
+/// (AN3155, section 2.2).
+const DEFAULT_BAUD: u32 = 115_200;
+
+impl Default for Speed {
+    fn default() -> Self {
+        Self::Baud(DEFAULT_BAUD)
+    }
+}
+
+/// How long to wait for a TCP connection.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// How long a user may take to press two buttons.
+const USER_TIME: Duration = Duration::from_secs(300);
+
+impl Session {
+    /// Opens the port, finds a way into the bootloader, and asks the chip what it is.
+    ///
+    /// # Errors
+    /// The port cannot be opened, nothing answers, or what answers is no bootloader.
+    pub fn open(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+        let port = options.port.to_string();
+        let baud = match options.speed {
+            Speed::Baud(baud) => baud,
+            Speed::Max => DEFAULT_BAUD,
+        };
+        let (clock, bench) = open_place(&options.port.place, Settings::even(baud))?;
+        let link = wrapped(&clock, options.log, &options.cancel);
+
+        let talk = stm32::Options {
+            pipeline: options.pipeline,
+            ..stm32::Options::default()
+        };
+        let mut entry = Entry {
+            loader: Bootloader::new(link, talk),
+            way: None,
+            reset: options.reset,
+            patience: options.patience,
+            watcher,
+        };
+        let place = |settings: Settings| format!("{} ({settings})", clock.borrow().name());
+        let on_port = |error: stm32::Error| {
+            Error::from(error).on(port.clone(), place(clock.borrow().settings()))
+        };
+        let greeted = entry.greet();
+        entry.pass_warnings();
+        greeted.map_err(&on_port)?;
+        if options.speed == Speed::Max {
+            entry.speed_up().map_err(&on_port)?;
+        }
+        let Entry {
+            mut loader, way, ..
+        } = entry;
+        let identity = loader.identify(&Parts::built_in()).map_err(&on_port)?;
+        let link = place(loader.link_mut().settings());
+        let device = Device::Stm32(Box::new(Target::new(loader, identity)));
+        Ok(Self {
+            port,
+            link,
+            clock,
+            bench,
+            device,
+            way,
+            cancel: options.cancel,
+        })
+    }
+}
+
+/// Resets a target into its application by the lines that the user named, without a word to it.
+/// False, and nothing done, if no lines are named or they do not say the way there.
+///
+/// # Errors
+/// The port cannot be opened, or has no such lines.
+pub fn reset_by_lines(options: &mut OpenOptions) -> Result<bool, Error> {
+    let Some(leave) = options
+        .reset
+        .as_ref()
+        .and_then(named_way)
+        .and_then(|way| way.leave)
+    else {
+        return Ok(false);
+    };
+    let baud = match options.speed {
+        Speed::Baud(baud) => baud,
+        Speed::Max => DEFAULT_BAUD,
+    };
+    let (clock, bench) = open_place(&options.port.place, Settings::even(baud))?;
+    let mut link = wrapped(&clock, options.log.take(), &options.cancel);
+    let done = reset::run(&mut *link, &leave);
+    let missing = link.take_warnings();
+    let name = link.name().to_owned();
+    drop((link, clock));
+    close_bench(bench)?;
+    done.map_err(|error| Error::from(error).on(options.port.to_string(), name))?;
+    match missing.into_iter().next() {
+        Some(missing) => Err(Problem::NoLine(missing).into()),
+        None => Ok(true),
+    }
+}
+
+/// The way that a reset string names, if it names one.
+fn named_way(spec: &ResetSpec) -> Option<Way> {
+    match spec {
+        ResetSpec::Wiring(_) | ResetSpec::Sequence { .. } => spec.ways().into_iter().next(),
+        _ => None,
+    }
+}
+
+/// The link with a log and an end to its waits.
+fn wrapped(
+    link: &Rc<RefCell<dyn Link>>,
+    log: Option<Box<dyn Write>>,
+    cancel: &CancelFlag,
+) -> Box<dyn Link> {
+    let link: Box<dyn Link> = Box::new(Shared::new(Rc::clone(link)));
+    let link: Box<dyn Link> = match log {
+        Some(log) => Box::new(Trace::new(link, log)),
+        None => link,
+    };
+    Box::new(Interruptible::new(link, cancel.clone()))
+}
+
+/// Ends a bench and writes its files.
+pub(super) fn close_bench(bench: Option<Rc<RefCell<SimLink>>>) -> Result<(), Error> {
+    match bench.and_then(Rc::into_inner) {
+        Some(bench) => Ok(bench.into_inner().close().map_err(BenchError::Storage)?),
+        None => Ok(()),
+    }
+}
+
+/// A link that was opened, and the bench behind it if it is simulated.
+type Opened = (Rc<RefCell<dyn Link>>, Option<Rc<RefCell<SimLink>>>);
+
+fn open_place(place: &Place, settings: Settings) -> Result<Opened, Error> {
+    let name = place.to_string();
+    let failed = |source: LinkError| {
+        Error::from(Problem::Open {
+            link: name.clone(),
+            source,
+        })
+    };
+    match place {
+        Place::Serial(path) => {
+            let link = flashwire_link::serial::open(path, settings).map_err(failed)?;
+            Ok((Rc::new(RefCell::new(link)), None))
+        }
+        Place::Tcp { .. } => {
+            let address = name.strip_prefix("tcp:").unwrap_or(&name);
+            let link = flashwire_link::tcp::connect(address, settings, CONNECT_TIME);
+            Ok((Rc::new(RefCell::new(link.map_err(failed)?)), None))
+        }
+        Place::Bench(bench) => {
+            let mut link = SimLink::open(bench)?;
+            link.configure(settings).map_err(failed)?;
+            let link = Rc::new(RefCell::new(link));
+            Ok((Rc::clone(&link) as Rc<RefCell<dyn Link>>, Some(link)))
+        }
+    }
+}
+
+/// Finding the way into a bootloader.
+struct Entry<'a> {
+    loader: Bootloader,
+    /// The wiring by which it was reached.
+    way: Option<Way>,
+    reset: Option<ResetSpec>,
+    patience: Option<Duration>,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl Entry<'_> {
+    /// Gets an answer from the bootloader: as it is, by the wiring that the user named, by the
+    /// known wirings, or by the user's own hands.
+    fn greet(&mut self) -> Result<(), stm32::Error> {
+        let spec = self.reset.clone().unwrap_or(ResetSpec::Auto);
+        if let Some(way) = named_way(&spec) {
+            return self.try_ways(&[way]);
+        }
+        let silence = match self.say_hello() {
+            Err(error) if is_no_loader(&error) => error,
+            done => return done,
+        };
+        self.pass_warnings();
+        if is_echo(&silence) {
+            return Err(silence);
+        }
+        self.watcher
+            .note("no answer to 0x7F; looking for a bootloader in the middle of a command");
+        if self.loader.resume().is_ok() {
+            return Ok(());
+        }
+        let ways = spec.ways();
+        if !ways.is_empty() && self.try_ways(&ways).is_ok() {
+            return Ok(());
+        }
+        let name = self.loader.link_mut().name().to_owned();
+        if spec == ResetSpec::None && self.watcher.ask_for_bootloader(&name) {
+            return self.loader.synchronise_within(USER_TIME).map(drop);
+        }
+        Err(silence)
+    }
+
+    /// Asks the chip as it is.
+    fn say_hello(&mut self) -> Result<(), stm32::Error> {
+        match self.patience {
+            Some(patience) => self.loader.synchronise_within(patience).map(drop),
+            None => self.loader.synchronise().map(drop),
+        }
+    }
+
+    /// Resets the chip into its bootloader by each of these ways, until one works. The error is
+    /// that of the last.
+    fn try_ways(&mut self, ways: &[Way]) -> Result<(), stm32::Error> {
+        let mut last = stm32::Error::NotSynchronised;
+        for way in ways {
+            self.watcher.note(&format!("trying --reset {}", way.spec));
+            reset::run(self.loader.link_mut(), &way.enter)?;
+            let missing = self.loader.link_mut().take_warnings();
+            match self.say_hello() {
+                Ok(()) => {
+                    self.watcher
+                        .note(&format!("--reset {} reached the bootloader", way.spec));
+                    self.way = Some(way.clone());
+                    return Ok(());
+                }
+                Err(error) if is_no_loader(&error) => last = error,
+                Err(error) => return Err(error),
+            }
+            if !missing.is_empty() {
+                // No line, no other way.
+                missing
+                    .iter()
+                    .for_each(|warning| self.watcher.note(warning));
+                break;
+            }
+        }
+        Err(last)
+    }
+
+    /// Finds the highest speed, if there is a way to reset the chip for each try.
+    fn speed_up(&mut self) -> Result<(), stm32::Error> {
+        let Some(way) = &self.way else {
+            let baud = self.loader.link_mut().settings().baud;
+            self.watcher.warn(&format!(
+                "trying other speeds needs lines that reset the chip (--reset): staying at {baud} baud"
+            ));
+            return Ok(());
+        };
+        let mut reset = |link: &mut dyn Link| reset::run(link, &way.enter);
+        let baud = self
+            .loader
+            .find_highest_speed(&SPEEDS, FLASH_START, &mut reset)?;
+        self.watcher
+            .note(&format!("{baud} baud is the highest speed that works"));
+        Ok(())
+    }
+
+    /// Passes on what the port could not do.
+    fn pass_warnings(&mut self) {
+        for warning in self.loader.link_mut().take_warnings() {
+            self.watcher.warn(&warning);
+        }
+    }
+}
+
+/// Where every STM32 has its flash, but for the STM32WB0 lineage (AN2606): what the tries of a
+/// speed read.
+const FLASH_START: u32 = 0x0800_0000;
+
+/// Whether this says that no bootloader is there, and not that the link failed.
+fn is_no_loader(error: &stm32::Error) -> bool {
+    matches!(
+        error,
+        stm32::Error::NoAnswer { .. } | stm32::Error::WrongAnswer { .. }
+    )
+}
+
+/// Whether TX and RX are joined: then no reset will help.
+fn is_echo(error: &stm32::Error) -> bool {
+    matches!(
+        error,
+        stm32::Error::WrongAnswer {
+            reading: Reading::Echo,
+            ..
+        }
+    )
+}

@@ -1,0 +1,313 @@
+//! Writing: what is checked, what is looked at, what is kept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
+
+use flashwire_plan::{
+    Current, EraseChoice, Format, Image, Look, Need, Options, Phase, Plan, Report, Segment, needs,
+    plan, survey,
+};
+
+use super::{Device, Session};
+use crate::error::{Error, Kept, Problem};
+use crate::families;
+use crate::files::{FileError, NewFile};
+use crate::images;
+use crate::watch::{Stage, Watcher};
+
+/// How to write a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteOptions {
+    /// What is erased, kept and verified.
+    pub plan: Options,
+    /// What becomes of the old content.
+    pub backup: BackupOptions,
+}
+
+/// What becomes of the old content that is read before it is erased.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum BackupOptions {
+    /// It is not kept.
+    #[default]
+    None,
+    /// What has to be read anyway is kept.
+    WhatIsRead(Backup),
+    /// The whole flash is read and kept.
+    Everything(Backup),
+}
+
+/// Where a backup goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backup {
+    /// Into this file; the extension decides the format.
+    File(PathBuf),
+    /// Into this folder, as Intel HEX under a name made of the chip and this time stamp. The folder
+    /// is made if it is not there.
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// When: a piece of a file name, `2026-05-01-142233`.
+        stamp: String,
+    },
+}
+
+/// Something that was planned and can be carried out: see [`Session::execute`].
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub(super) plan: Plan,
+    backup: PlannedBackup,
+}
+
+/// What a job will keep of the old content.
+#[derive(Clone, Debug)]
+enum PlannedBackup {
+    /// Nothing is lost.
+    Nothing,
+    /// Old content is lost, and the user does not want a copy.
+    Dropped,
+    /// This, there.
+    Of {
+        content: Image,
+        erased: u8,
+        place: Backup,
+        chip: String,
+    },
+}
+
+/// A job that was carried out.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was done.
+    pub report: Report,
+    /// How long it took, on the link's clock.
+    pub took: Duration,
+    /// Where the old content is, if it was kept.
+    pub backup: Option<PathBuf>,
+}
+
+impl Job {
+    pub(super) fn of(plan: Plan) -> Self {
+        Self {
+            plan,
+            backup: PlannedBackup::Nothing,
+        }
+    }
+
+    /// The plan, to be shown.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many bytes of old content will be kept in a file.
+    pub fn backup_bytes(&self) -> u64 {
+        match &self.backup {
+            PlannedBackup::Of { content, .. } => content.total_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Writes the backup.
+    pub(super) fn keep(&self) -> Result<Kept, Error> {
+        match &self.backup {
+            PlannedBackup::Nothing => Ok(Kept::Nothing),
+            PlannedBackup::Dropped => Ok(Kept::Dropped),
+            PlannedBackup::Of {
+                content,
+                erased,
+                place,
+                chip,
+            } => {
+                let path = match place {
+                    Backup::File(path) => path.clone(),
+                    Backup::Folder { folder, stamp } => free_name(folder, chip, stamp)?,
+                };
+                let format = images::output_format(&path, None);
+                let name = path.display().to_string();
+                let bytes = images::to_bytes(content, format, *erased, &name)?;
+                NewFile::create(&path)?.commit(&bytes)?;
+                Ok(Kept::In(path))
+            }
+        }
+    }
+}
+
+/// Most backups of one chip in one second.
+const MOST_BACKUPS: u32 = 1000;
+
+/// A name in `folder` that no file has; makes the folder.
+fn free_name(folder: &Path, chip: &str, stamp: &str) -> Result<PathBuf, Error> {
+    let unwritable = |source| FileError::Unwritable {
+        path: folder.to_owned(),
+        source,
+    };
+    fs::create_dir_all(folder).map_err(unwritable)?;
+    let name = |n: u32| match n {
+        1 => format!("{chip}-{stamp}.hex"),
+        _ => format!("{chip}-{stamp}-{n}.hex"),
+    };
+    let mut names = (1..=MOST_BACKUPS).map(|n| folder.join(name(n)));
+    let free = names.find(|path| !path.exists());
+    Ok(free.ok_or_else(|| unwritable(io::ErrorKind::AlreadyExists.into()))?)
+}
+
+impl Session {
+    /// Plans the writing of `image`: checks that it is for this chip and fits, looks at the present
+    /// content where that matters, and decides what to erase, write, keep and verify. Nothing is
+    /// changed. `name` is the file's, for messages.
+    ///
+    /// # Errors
+    /// What speaks against it: protection, a part whose erase units nobody knows, a file for
+    /// another processor or family, content that does not fit; or the link failed.
+    pub fn plan_write(
+        &mut self,
+        image: &Image,
+        name: &str,
+        options: &WriteOptions,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Job, Error> {
+        self.check_writable(options.plan.erase == EraseChoice::All)?;
+        self.check_kind(image, name)?;
+        let image = self.placed(image.clone())?;
+        let geometry = self.device.flash().geometry().clone();
+        let mut needs = needs(&geometry, &image, &options.plan)?;
+        if matches!(options.backup, BackupOptions::Everything(_)) {
+            needs = geometry
+                .memory()
+                .into_iter()
+                .map(|range| Need {
+                    range,
+                    look: Look::Read,
+                })
+                .collect();
+        }
+        let stage = Stage::single(Phase::Reading);
+        let current = self.watched(stage, watcher, |device, on_event| {
+            survey(device, &needs, &image, on_event)
+        });
+        let current = current.map_err(|error| self.failed(error))?;
+        let plan = plan(&geometry, &image, &current, &options.plan)?;
+        let backup = self.planned_backup(&plan, &current, &options.backup)?;
+        Ok(Job { plan, backup })
+    }
+
+    /// Refuses to change a flash that is protected, or whose erase units nobody knows.
+    pub(super) fn check_writable(&mut self, everything: bool) -> Result<(), Error> {
+        self.check_readable()?;
+        let Device::Stm32(target) = &self.device;
+        let identity = target.identity();
+        if !identity.known && !everything {
+            return Err(self.on_port(Problem::UnknownPart {
+                product_id: identity.product_id,
+            }));
+        }
+        Ok(())
+    }
+
+    /// Refuses to read a flash that is protected.
+    pub(super) fn check_readable(&self) -> Result<(), Error> {
+        let Device::Stm32(target) = &self.device;
+        if target.identity().read_protected {
+            return Err(self.on_port(Problem::ReadProtected));
+        }
+        Ok(())
+    }
+
+    /// Refuses a file that says that it is for something else.
+    fn check_kind(&self, image: &Image, name: &str) -> Result<(), Error> {
+        let Device::Stm32(target) = &self.device;
+        let part = &target.identity().part;
+        let file = name.to_owned();
+        if let Some(machine) = image
+            .machine()
+            .filter(|&machine| machine != families::ELF_ARM)
+        {
+            let machine = families::machine_name(machine);
+            return Err(Problem::WrongMachine { file, machine }.into());
+        }
+        let fits = |id: &u32| families::is_for(*id, part.family);
+        if !image.families().is_empty() && !image.families().iter().any(fits) {
+            let names: Vec<String> = image
+                .families()
+                .iter()
+                .map(|id| families::name(*id))
+                .collect();
+            let families = names.join(", ");
+            return Err(Problem::WrongFamily {
+                file,
+                families,
+                part: part.name.clone(),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// The image with its addresses: a raw binary without one goes to the start of the flash.
+    pub(super) fn placed(&mut self, image: Image) -> Result<Image, Error> {
+        let geometry = self.device.flash().geometry();
+        let unit_bytes = geometry.program.unit_bytes;
+        let start = geometry.range.start;
+        if image.format() == Format::Binary && image.is_placed() {
+            let address = image.range().start;
+            if !address.is_multiple_of(unit_bytes) {
+                return Err(Problem::UnalignedAddress {
+                    address,
+                    unit_bytes,
+                }
+                .into());
+            }
+        }
+        images::place(image, start, "the file")
+    }
+
+    /// What becomes of the old content that was read.
+    fn planned_backup(
+        &self,
+        plan: &Plan,
+        current: &Current,
+        options: &BackupOptions,
+    ) -> Result<PlannedBackup, Error> {
+        let erased = plan.geometry().erased;
+        let blank = |segment: &&Segment| segment.data.iter().all(|&byte| byte == erased);
+        let content: Vec<Segment> = current
+            .contents()
+            .iter()
+            .filter(|segment| !blank(segment))
+            .cloned()
+            .collect();
+        if content.is_empty() || plan.changes_nothing() {
+            return Ok(PlannedBackup::Nothing);
+        }
+        let place = match options {
+            BackupOptions::None => return Ok(PlannedBackup::Dropped),
+            BackupOptions::WhatIsRead(place) | BackupOptions::Everything(place) => place.clone(),
+        };
+        let content = images::of(content)?;
+        Ok(PlannedBackup::Of {
+            content,
+            erased,
+            place,
+            chip: self.chip_file_name(),
+        })
+    }
+
+    /// What to call this chip in a file name: part and unique id.
+    fn chip_file_name(&self) -> String {
+        let Device::Stm32(target) = &self.device;
+        let identity = target.identity();
+        let id = identity
+            .unique_id
+            .map(|id| format!("-{id}"))
+            .unwrap_or_default();
+        let name = format!("{}{id}", identity.part.name);
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        };
+        name.chars().map(plain).collect()
+    }
+}
