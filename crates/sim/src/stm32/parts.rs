@@ -79,10 +79,15 @@ const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
 
-/// From reset until a loader without USB listens. No document states it; an assumption.
+/// From reset until the loader listens, as AN2606 (section on bootloader timing) tells it for F1,
+/// F40x loaders 9.x and L1.
+const START_UP_F1: Duration = us(1227);
+const START_UP_F4: Duration = ms(74);
+const START_UP_L1: Duration = us(542);
+/// The same for a loader that only looks at its UART and buses; an assumption.
 const START_UP: Duration = ms(5);
-/// From reset until a loader that also looks for a crystal and a USB host listens: hosts are told
-/// to wait 50 to 100 ms. An assumption.
+/// The same for a loader that also looks for a crystal and a USB host; an assumption between the
+/// figures above.
 const START_UP_USB: Duration = ms(40);
 
 /// F1 option bytes: RDP, USER, Data0, Data1, WRP0 to WRP3 (PM0075, section 2.5, table 5).
@@ -292,7 +297,7 @@ const LOADER_F1: Loader = Loader {
     ram_bytes: 0x200,
     clock_hz: 8_000_000,
     max_baud: 460_800,
-    start_up: START_UP,
+    start_up: START_UP_F1,
     reads_system_in_blocks: false,
     reports_program_errors: true,
     acks_unprotect_first: false,
@@ -424,7 +429,7 @@ pub static PARTS: [Part; 13] = [
             ram_bytes: 0x3000,
             clock_hz: 60_000_000,
             max_baud: 1_000_000,
-            start_up: START_UP_USB,
+            start_up: START_UP_F4,
             reads_system_in_blocks: true,
             reports_program_errors: true,
             acks_unprotect_first: false,
@@ -708,7 +713,7 @@ const fn l152(
             ram_bytes: signature.loader_ram,
             clock_hz: 16_000_000,
             max_baud: 460_800,
-            start_up: START_UP,
+            start_up: START_UP_L1,
             reads_system_in_blocks: false,
             reports_program_errors: true,
             acks_unprotect_first: false,
