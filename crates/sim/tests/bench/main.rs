@@ -2,3 +2,5 @@
 
 mod host;
 mod loader;
+mod protection;
+mod wire;
