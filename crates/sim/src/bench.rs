@@ -283,8 +283,8 @@ impl Bench {
             name: name.to_owned(),
         })?;
         let options = Options::parse(keys)?;
-        let storage = options.image.as_deref().map(Storage::new);
-        let stored = match &storage {
+        let mut storage = options.image.as_deref().map(Storage::new);
+        let stored = match &mut storage {
             Some(storage) => storage.read(part.flash.bytes() as usize)?,
             None => Stored::default(),
         };

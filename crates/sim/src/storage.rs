@@ -57,6 +57,7 @@ pub(crate) struct Stored {
 pub(crate) struct Storage {
     image: PathBuf,
     state: PathBuf,
+    /// What the files hold, as far as that is all that the device is.
     saved: Option<(Vec<u8>, String)>,
 }
 
@@ -75,7 +76,10 @@ impl Storage {
     }
 
     /// Reads both files, and makes sure that they can be written back later.
-    pub(crate) fn read(&self, capacity: usize) -> Result<Stored, StorageError> {
+    pub(crate) fn read(&mut self, capacity: usize) -> Result<Stored, StorageError> {
+        let beside = beside(&self.image);
+        let probe = File::create(&beside).and_then(|_| fs::remove_file(&beside));
+        probe.map_err(at(&self.image))?;
         let image = read_if_there(&self.image, |bytes| {
             if bytes > capacity as u64 {
                 return Err(StorageError::TooLarge {
@@ -96,6 +100,11 @@ impl Storage {
             Some(bytes) => Some(self.without_header(bytes)?),
             None => None,
         };
+        if let (Some(image), Some(state)) = (&image, &state)
+            && image.len() == capacity
+        {
+            self.saved = Some((image.clone(), state.clone()));
+        }
         Ok(Stored { image, state })
     }
 
@@ -159,11 +168,16 @@ fn read_if_there(
     Ok(Some(bytes))
 }
 
-/// Puts new content in the place of a file: written beside it, then renamed over it.
-fn replace(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+/// Where the new content of a file is written first.
+fn beside(path: &Path) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
+    beside.into()
+}
+
+/// Puts new content in the place of a file: written beside it, then renamed over it.
+fn replace(path: &Path, content: &[u8]) -> Result<(), StorageError> {
+    let beside = beside(path);
     let write = || {
         let mut file = File::create(&beside)?;
         file.write_all(content)?;

@@ -1,6 +1,9 @@
 //! Benches as a host sees them.
 
+mod board;
+mod files;
 mod host;
 mod loader;
+mod names;
 mod protection;
 mod wire;

@@ -1,0 +1,66 @@
+//! Benches by name and key.
+
+use flashwire_sim::{Bench, BenchError, benches};
+
+fn refused(spec: &str) -> String {
+    Bench::open(spec).expect_err(spec).to_string()
+}
+
+#[test]
+fn every_listed_bench_opens() {
+    let benches = benches();
+    assert!(benches.len() >= 13);
+    for bench in benches {
+        let opened = Bench::open(&bench.name).expect("it opens");
+        assert_eq!(opened.name(), bench.name);
+        assert!(!bench.title.is_empty());
+    }
+}
+
+#[test]
+fn an_unknown_name_lists_the_names() {
+    for spec in ["", ",image=x", "stm32f999"] {
+        let error = refused(spec);
+        for bench in benches() {
+            assert!(error.contains(&bench.name), "{error}");
+        }
+    }
+    assert!(matches!(Bench::open(""), Err(BenchError::NoName)));
+}
+
+#[test]
+fn an_unknown_key_lists_the_keys() {
+    let error = refused("stm32f103cb,speed=9600");
+    assert!(error.starts_with("benches have no key \"speed\"; there are: image (a file); baud ("));
+    assert!(error.contains("faults (KIND@BYTE[:in|out], joined by +)"));
+}
+
+#[test]
+fn a_value_that_means_nothing_says_what_the_key_takes() {
+    for (key, value) in [
+        ("baud", "0"),
+        ("baud", "fast"),
+        ("baud", "20000001"),
+        ("image", ""),
+        ("latency-us", "-1"),
+        ("timer-us", "10000001"),
+        ("seed", "x"),
+        ("faults", "break@3"),
+        ("realtime", "yes"),
+        ("boot0", "1"),
+        ("wiring", "cts=nrst"),
+        ("wiring", "dtr=nrst+rts=nrst"),
+        ("flash-percent", "10001"),
+        ("max-baud", "0"),
+        ("button", "red"),
+    ] {
+        let error = refused(&format!("stm32f103cb,{key}={value}"));
+        let start = format!("\"{value}\" is no value for {key}: ");
+        assert!(
+            error.starts_with(&start) && error.len() > start.len(),
+            "{error}"
+        );
+    }
+    let error = refused("stm32f103cb,baud=1,baud=2");
+    assert_eq!(error, "the key \"baud\" is given twice");
+}
