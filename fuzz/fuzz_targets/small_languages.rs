@@ -1,11 +1,13 @@
-//! The small languages of the command line: reset wirings, line settings, faults, benches. Each
+//! The small languages of the command line: reset wirings, line settings, faults, benches,
+//! files of parts. Each
 //! text is understood or refused, and what is shown of it means the same.
 
 #![no_main]
 
+use flashwire_client::stm32::Parts;
 use flashwire_link::reset::ResetSpec;
 use flashwire_link::{Fault, Line, Settings};
-use flashwire_sim::{Bench, stm32, wire};
+use flashwire_sim::{Bench, stm32};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -23,8 +25,8 @@ fuzz_target!(|text: &str| {
     if let Ok(fault) = text.parse::<Fault>() {
         assert_eq!(fault.to_string().parse::<Fault>().unwrap(), fault);
     }
-    let _ = text.parse::<wire::Fault>();
     let _ = text.parse::<stm32::Wiring>();
+    let _ = Parts::with_file(text);
     // A bench with files would look for them.
     if !text.contains("image") {
         let _ = Bench::open(text);
