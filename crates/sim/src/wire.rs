@@ -41,7 +41,7 @@ pub struct Lines {
 ///
 /// All methods are told the time. The engine calls [`advance`](Self::advance) after each of the
 /// others and whenever [`wake_up`](Self::wake_up) is due.
-pub trait FarEnd: Any {
+pub trait FarEnd: Any + Send {
     /// What its receiver does at the moment. Its transmitter uses the same format.
     fn listening(&self) -> Listening;
 

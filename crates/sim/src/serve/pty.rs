@@ -94,9 +94,11 @@ impl Pty {
     /// Takes the port away from the tool, and puts another in its place.
     pub(super) fn hang_up(&mut self) -> Result<(), ServeError> {
         let (master, slave) = open_pair(self.baud)?;
-        self.master = master;
+        // The link first: a tool may open it again as soon as it sees its port go.
+        make_link(&slave, &self.link)?;
         self.slave = slave;
-        make_link(&self.slave, &self.link)
+        self.master = master;
+        Ok(())
     }
 }
 

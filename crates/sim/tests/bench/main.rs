@@ -6,4 +6,6 @@ mod host;
 mod loader;
 mod names;
 mod protection;
+#[cfg(feature = "os")]
+mod serving;
 mod wire;
