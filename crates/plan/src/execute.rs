@@ -2,52 +2,17 @@
 
 use std::error::Error;
 use std::fmt;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
-use crate::{EraseUnit, Failure, FlashDevice, Mismatch, Plan, PlanError, Summary, Tick};
-
-/// What a run is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Looking at the present content.
-    Reading,
-    /// Erasing.
-    Erasing,
-    /// Programming.
-    Writing,
-    /// Checking what was written.
-    Verifying,
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reading => "reading",
-            Self::Erasing => "erasing",
-            Self::Writing => "writing",
-            Self::Verifying => "verifying",
-        })
-    }
-}
-
-/// How far a run is. The first event of a phase has `done_bytes` 0, the last `total_bytes`; a phase
-/// with nothing to do has no events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// What it is at.
-    pub phase: Phase,
-    /// Bytes of the phase that are done.
-    pub done_bytes: u64,
-    /// All bytes of the phase; never 0.
-    pub total_bytes: u64,
-}
+use crate::meter::{Meter, OnEvent, Phase};
+use crate::{EraseUnit, Failure, FlashDevice, Mismatch, Plan, PlanError, Summary, ranges};
 
 /// A plan that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What was done.
     pub summary: Summary,
-    /// Whether all of it was checked afterwards.
+    /// Whether all of it was checked afterwards. Also true if there was nothing to check.
     pub verified: bool,
 }
 
@@ -80,18 +45,30 @@ pub enum Cause {
     Refused(#[from] PlanError),
 }
 
+impl From<Failure> for Cause {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Stopped => Self::Stopped,
+            Failure::Device(error) => Self::Device(error),
+        }
+    }
+}
+
 /// What is known of a target after a run that ended early.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetState {
     /// Whether its content may have changed.
     pub touched: bool,
-    /// Units that are erased for sure. While erasing failed (not: was stopped), more may be.
+    /// Units that are erased for sure. If it was erasing that failed (not: was stopped), others of
+    /// the plan may be erased, too.
     pub erased: Vec<EraseUnit>,
-    /// Everything that was to be programmed below this address is; `None` before the first.
+    /// Everything that was to be programmed below this address is, as far as the target says;
+    /// `None` if nothing is.
     pub programmed_to: Option<u64>,
-    /// Whether everything has been erased and programmed.
+    /// Whether everything has been erased and programmed, and only the check is missing or failed.
     pub all_written: bool,
-    /// Outside data that may be erased and has not been written back.
+    /// Outside data that may have been erased and has not been written back. It is in
+    /// [`Current::contents`](crate::Current::contents).
     pub kept_lost: Vec<Range<u64>>,
 }
 
@@ -117,168 +94,149 @@ impl Error for RunError {
     }
 }
 
-/// Most bytes that a device is given in one call: enough to keep any pipeline full, little enough
-/// to build in memory.
-const CHUNK_BYTES: u64 = 1 << 20;
-
 /// Erases, programs, and then verifies, as `plan` says.
 ///
-/// `Break` from `on_event` stops at the next clean boundary, with [`Cause::Stopped`].
+/// `Break` from `on_event` stops at the next clean boundary, with [`Cause::Stopped`]; a `Break` at
+/// the very last event is too late to stop anything.
+///
+/// Verifying goes on after the first difference, to count them all.
 ///
 /// # Errors
-/// What ended the run, with what is known of the target after it.
+/// What ended the run, with what is known of the target after it. [`PlanError::OtherMemory`] if
+/// `device` is not what the plan was made for.
 pub fn execute(
     plan: &Plan,
     device: &mut dyn FlashDevice,
-    on_event: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    on_event: &mut OnEvent<'_>,
 ) -> Result<Report, RunError> {
-    let mut state = TargetState::default();
-    let mut meter = Meter::new(on_event);
-    let fail = |phase, cause, state: &TargetState| RunError {
-        phase,
-        cause,
-        state: Box::new(state.clone()),
+    let mut run = Run {
+        plan,
+        meter: Meter::new(on_event),
+        state: TargetState::default(),
     };
-
-    let units = plan.erase_units();
-    if !units.is_empty() {
-        let bytes = units.iter().map(EraseUnit::bytes).sum();
-        let phase = Phase::Erasing;
-        meter
-            .begin(phase, bytes)
-            .map_err(|c| fail(phase, c, &state))?;
-        state.touched = true;
-        meter
-            .measure(bytes, |tick| device.erase(units, tick))
-            .map_err(|c| fail(phase, c, &state))?;
-        state.erased = units.to_vec();
-    }
-
-    let phase = Phase::Writing;
-    meter
-        .begin(phase, crate::ranges::total(plan.programs()))
-        .map_err(|c| fail(phase, c, &state))?;
-    for run in plan.programs() {
-        for piece in pieces(run, plan.geometry().program.block_bytes) {
-            state.touched = true;
-            let data = plan.content(&piece);
-            meter
-                .measure(piece.end - piece.start, |tick| {
-                    device.program(piece.start, &data, tick)
-                })
-                .map_err(|c| fail(phase, c, &state))?;
-            state.programmed_to = Some(piece.end);
+    match run.carry_out(device) {
+        Ok(()) => {
+            let written = ranges::total(plan.programs()) > 0;
+            let verified = !plan.verifies().is_empty() || !written && plan.erase_units().is_empty();
+            Ok(Report {
+                summary: plan.summary().clone(),
+                verified,
+            })
         }
+        Err(cause) => Err(RunError {
+            phase: run.meter.phase(),
+            cause,
+            state: Box::new(run.state),
+        }),
     }
-    state.all_written = true;
-
-    let phase = Phase::Verifying;
-    meter
-        .begin(phase, crate::ranges::total(plan.verifies()))
-        .map_err(|c| fail(phase, c, &state))?;
-    for range in plan.verifies() {
-        for piece in pieces(range, 1) {
-            let data = plan.content(&piece);
-            let found = meter
-                .measure(piece.end - piece.start, |tick| {
-                    device.compare(piece.start, &data, tick)
-                })
-                .map_err(|c| fail(phase, c, &state))?;
-            if let Some(mismatch) = found {
-                return Err(fail(phase, Cause::Mismatch(mismatch), &state));
-            }
-        }
-    }
-    Ok(Report {
-        summary: plan.summary().clone(),
-        verified: !plan.verifies().is_empty(),
-    })
 }
 
-/// Cuts `range` into calls of at most [`CHUNK_BYTES`], at multiples of `block_bytes`.
+/// Most bytes that a device is given in one call: enough to keep any pipeline full, little enough
+/// to build in memory.
+pub(crate) const CALL_BYTES: u64 = 1 << 20;
+
+/// A plan on its way.
+struct Run<'a, 'b, 'c> {
+    plan: &'a Plan,
+    meter: Meter<'b, 'c>,
+    state: TargetState,
+}
+
+impl Run<'_, '_, '_> {
+    fn carry_out(&mut self, device: &mut dyn FlashDevice) -> Result<(), Cause> {
+        if !self.plan.geometry().is_same_memory(device.geometry()) {
+            return Err(PlanError::OtherMemory.into());
+        }
+        self.erase(device)?;
+        self.program(device)?;
+        self.state.all_written = true;
+        self.verify(device)
+    }
+
+    fn erase(&mut self, device: &mut dyn FlashDevice) -> Result<(), Cause> {
+        let units = self.plan.erase_units();
+        let bytes = units.iter().map(EraseUnit::bytes).sum();
+        self.meter.begin(Phase::Erasing, bytes)?;
+        if units.is_empty() {
+            return Ok(());
+        }
+        let result = self.meter.measure(bytes, |tick| device.erase(units, tick));
+
+        let mut end = 0;
+        let done = units.iter().take_while(|unit| {
+            end += unit.bytes();
+            end <= self.meter.done_bytes()
+        });
+        self.state.erased = done.cloned().collect();
+        let in_doubt = match &result {
+            Ok(()) | Err(Cause::Stopped) => &self.state.erased,
+            Err(_) => units,
+        };
+        self.state.touched = !in_doubt.is_empty();
+        let areas = ranges::normalise(in_doubt.iter().map(EraseUnit::range).collect());
+        self.state.kept_lost = ranges::intersection(&self.plan.summary().kept, &areas);
+        result
+    }
+
+    fn program(&mut self, device: &mut dyn FlashDevice) -> Result<(), Cause> {
+        let runs = self.plan.programs();
+        self.meter.begin(Phase::Writing, ranges::total(runs))?;
+        let block_bytes = self.plan.geometry().program.block_bytes;
+        for piece in runs.iter().flat_map(|run| pieces(run, block_bytes)) {
+            let data = self.plan.content(&piece);
+            let before = self.meter.done_bytes();
+            let bytes = piece.end - piece.start;
+            let result = self
+                .meter
+                .measure(bytes, |tick| device.program(piece.start, &data, tick));
+
+            let done = self.meter.done_bytes() - before;
+            if done > 0 {
+                self.state.programmed_to = Some(piece.start + done);
+                let left = piece.start + done..u64::MAX;
+                self.state.kept_lost = ranges::within(&self.state.kept_lost, &left).collect();
+            }
+            self.state.touched |= done > 0 || !matches!(result, Err(Cause::Stopped));
+            result?;
+        }
+        self.state.kept_lost.clear();
+        Ok(())
+    }
+
+    fn verify(&mut self, device: &mut dyn FlashDevice) -> Result<(), Cause> {
+        let checked = self.plan.verifies();
+        self.meter.begin(Phase::Verifying, ranges::total(checked))?;
+        let mut worst: Option<Mismatch> = None;
+        for piece in checked.iter().flat_map(|range| pieces(range, 1)) {
+            let data = self.plan.content(&piece);
+            let bytes = piece.end - piece.start;
+            let result = self
+                .meter
+                .measure(bytes, |tick| device.compare(piece.start, &data, tick));
+            match (result, worst) {
+                (Ok(None), _) => {}
+                (Ok(found), None) => worst = found,
+                (Ok(Some(more)), Some(first)) => {
+                    worst = Some(Mismatch {
+                        count: first.count + more.count,
+                        ..first
+                    });
+                }
+                // What is known to be wrong says more than why the count is not complete.
+                (Err(_), Some(first)) => return Err(Cause::Mismatch(first)),
+                (Err(cause), None) => return Err(cause),
+            }
+        }
+        worst.map_or(Ok(()), |mismatch| Err(Cause::Mismatch(mismatch)))
+    }
+}
+
+/// Cuts `range` into calls, between blocks.
 fn pieces(range: &Range<u64>, block_bytes: u64) -> impl Iterator<Item = Range<u64>> + use<> {
-    let Range { mut start, end } = range.clone();
+    let Range { mut start, end } = *range;
     std::iter::from_fn(move || {
         let from = start;
-        start = ((from + CHUNK_BYTES) / block_bytes * block_bytes).min(end);
+        start = ((from + CALL_BYTES) / block_bytes * block_bytes).min(end);
         (from < end).then_some(from..start)
     })
-}
-
-/// Counts bytes, tells them, and remembers that it was told to stop.
-pub(crate) struct Meter<'a> {
-    on_event: &'a mut dyn FnMut(&Event) -> ControlFlow<()>,
-    event: Event,
-    stopped: bool,
-}
-
-impl<'a> Meter<'a> {
-    pub(crate) fn new(on_event: &'a mut dyn FnMut(&Event) -> ControlFlow<()>) -> Self {
-        let event = Event {
-            phase: Phase::Reading,
-            done_bytes: 0,
-            total_bytes: 0,
-        };
-        Self {
-            on_event,
-            event,
-            stopped: false,
-        }
-    }
-
-    /// Starts a phase.
-    pub(crate) fn begin(&mut self, phase: Phase, total_bytes: u64) -> Result<(), Cause> {
-        self.event = Event {
-            phase,
-            done_bytes: 0,
-            total_bytes,
-        };
-        if total_bytes > 0 {
-            self.tell();
-        }
-        if self.stopped {
-            Err(Cause::Stopped)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Makes one call to a device, worth `bytes`.
-    pub(crate) fn measure<T>(
-        &mut self,
-        bytes: u64,
-        call: impl FnOnce(&mut Tick<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Cause> {
-        let end = self.event.done_bytes + bytes;
-        let result = call(&mut |done| {
-            self.event.done_bytes = (self.event.done_bytes + done).min(end);
-            self.tell();
-            if self.stopped {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
-        match result {
-            Ok(value) => {
-                if self.event.done_bytes < end {
-                    self.event.done_bytes = end;
-                    self.tell();
-                }
-                if self.stopped {
-                    Err(Cause::Stopped)
-                } else {
-                    Ok(value)
-                }
-            }
-            Err(Failure::Stopped) => Err(Cause::Stopped),
-            Err(Failure::Device(error)) => Err(Cause::Device(error)),
-        }
-    }
-
-    fn tell(&mut self) {
-        if !self.stopped && (self.on_event)(&self.event).is_break() {
-            self.stopped = true;
-        }
-    }
 }

@@ -168,6 +168,27 @@ impl Geometry {
         Ok(())
     }
 
+    /// Whether a plan for this memory is a plan for `other`: they may differ in times only, which a
+    /// client learns as it goes.
+    pub fn is_same_memory(&self, other: &Self) -> bool {
+        let untimed = |kind: &EraseKind| {
+            let runs = kind
+                .runs
+                .iter()
+                .map(|run| (run.start, run.unit_bytes, run.count));
+            (kind.whole, runs.collect::<Vec<_>>())
+        };
+        self.range == other.range
+            && self.holes == other.holes
+            && self.erased == other.erased
+            && self.program == other.program
+            && self
+                .erase_kinds
+                .iter()
+                .map(untimed)
+                .eq(other.erase_kinds.iter().map(untimed))
+    }
+
     /// How long it takes to erase `unit`; zero for a unit that this memory does not have.
     pub fn erase_time(&self, unit: &EraseUnit) -> Duration {
         let runs = self
@@ -190,20 +211,29 @@ impl EraseKind {
     /// All units of this kind in order of address, `kind` being its index in
     /// [`Geometry::erase_kinds`].
     pub fn units(&self, kind: usize) -> impl Iterator<Item = EraseUnit> {
-        self.runs.iter().flat_map(move |run| {
-            (0..run.count).map(move |n| {
-                let start = run.start + n * run.unit_bytes;
-                EraseUnit {
-                    kind,
-                    start,
-                    end: start + run.unit_bytes,
-                }
-            })
-        })
+        self.runs.iter().flat_map(move |run| run.units(kind))
     }
 }
 
 impl Run {
+    /// Its units in order of address, `kind` being the index of their kind in
+    /// [`Geometry::erase_kinds`].
+    pub fn units(&self, kind: usize) -> impl Iterator<Item = EraseUnit> + use<> {
+        let Self {
+            start,
+            unit_bytes,
+            count,
+            ..
+        } = *self;
+        (0..count)
+            .map(move |n| start + n * unit_bytes)
+            .map(move |start| EraseUnit {
+                kind,
+                start,
+                end: start + unit_bytes,
+            })
+    }
+
     /// From the first unit to the end of the last.
     pub fn range(&self) -> Range<u64> {
         self.start..self.start + self.unit_bytes * self.count
@@ -240,8 +270,9 @@ impl Program {
 /// largest known is 512 (page of a 512 Mbit Spansion SPI NOR); the rest is room.
 pub const MOST_BLOCK_BYTES: u64 = 64 * 1024;
 
-/// Most units of one erase kind that are believed: 4 GiB (what a 4-byte address reaches) of 4 KiB.
-pub const MOST_UNITS: u64 = 1 << 20;
+/// Most units of one erase kind that are believed: 1 GiB of 4 KiB, four times the largest serial NOR
+/// (2 Gbit). Planning takes time and memory for each.
+pub const MOST_UNITS: u64 = 1 << 18;
 
 /// What makes no sense in a [`Geometry`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

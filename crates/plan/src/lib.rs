@@ -16,6 +16,7 @@ mod error;
 mod execute;
 mod geometry;
 pub mod image;
+mod meter;
 mod options;
 mod plan;
 mod ranges;
@@ -23,12 +24,13 @@ mod survey;
 
 pub use device::{Failure, FlashDevice, Mismatch, Tick};
 pub use error::PlanError;
-pub use execute::{Cause, Event, Phase, Report, RunError, TargetState, execute};
+pub use execute::{Cause, Report, RunError, TargetState, execute};
 pub use geometry::{
     Costs, EraseKind, EraseUnit, Geometry, GeometryError, MOST_BLOCK_BYTES, MOST_UNITS, Program,
     Rewrite, Run,
 };
 pub use image::{Format, Image, ImageError, ParseOptions, Segment};
+pub use meter::{Event, OnEvent, Phase};
 pub use options::{EraseChoice, Options};
 pub use plan::{ErasedKind, Plan, Step, Summary, needs, plan, plan_erase, plan_verify};
 pub use survey::{Current, Look, Need, read_range, survey};

@@ -62,6 +62,11 @@ pub(crate) fn gaps(ranges: &[Range<u64>], window: &Range<u64>) -> Vec<Range<u64>
     left
 }
 
+/// What is in both lists.
+pub(crate) fn intersection(a: &[Range<u64>], b: &[Range<u64>]) -> Vec<Range<u64>> {
+    a.iter().flat_map(|r| within(b, r)).collect()
+}
+
 /// What is in `a` and not in `b`.
 pub(crate) fn difference(a: &[Range<u64>], b: &[Range<u64>]) -> Vec<Range<u64>> {
     a.iter().flat_map(|r| gaps(b, r)).collect()

@@ -1,11 +1,13 @@
 //! Looking at what is on the target before a plan is made.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::Arc;
 
-use crate::execute::{Cause, Event, Meter, Phase, RunError};
+use crate::execute::CALL_BYTES;
 use crate::image::{Image, Segment};
-use crate::{FlashDevice, ranges};
+use crate::meter::{Meter, OnEvent, Phase};
+use crate::plan::check_ranges;
+use crate::{Cause, FlashDevice, RunError, ranges};
 
 /// Something that must be known before a plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,23 +46,32 @@ impl Current {
     pub fn add_content(&mut self, address: u64, data: Vec<u8>) {
         let range = address..address + data.len() as u64;
         let contents = Arc::make_mut(&mut self.contents);
-        let known = ranges::normalise(contents.iter().map(Segment::range).collect());
-        let missing = ranges::gaps(&known, &range);
+        let at = contents.partition_point(|segment| segment.range().end <= address);
+        let known = contents[at..]
+            .iter()
+            .map(Segment::range)
+            .take_while(|r| r.start < range.end);
+        let missing = ranges::gaps(&known.collect::<Vec<_>>(), &range);
         if missing == [range] {
-            contents.push(Segment { address, data });
+            contents.insert(at, Segment { address, data });
         } else {
             contents.extend(missing.iter().map(|gap| Segment {
                 address: gap.start,
                 data: data[(gap.start - address) as usize..(gap.end - address) as usize].to_vec(),
             }));
+            contents.sort_by_key(|segment| segment.address);
         }
-        contents.sort_by_key(|segment| segment.address);
     }
 
     /// Adds that `range` holds what the image says.
     pub fn add_same(&mut self, range: Range<u64>) {
         self.same.push(range);
         self.same = ranges::normalise(std::mem::take(&mut self.same));
+    }
+
+    /// What holds what the image says, in order of address.
+    pub(crate) fn same(&self) -> &[Range<u64>] {
+        &self.same
     }
 
     /// All content that was read, in order of address, not overlapping: what a backup can save.
@@ -71,41 +82,28 @@ impl Current {
 
 /// Does the looking that [`needs`](crate::needs) asked for.
 ///
-/// Neighbouring [`Look::Compare`] needs are compared together and halved only where they differ.
+/// Neighbouring [`Look::Compare`] needs are compared together, and halved only where they differ:
+/// one changed unit among many costs a few comparisons.
 ///
 /// # Errors
-/// [`RunError`] with [`Phase::Reading`]; the target is untouched.
+/// [`RunError`] with [`Phase::Reading`]; the target is untouched. [`Cause::Refused`] if a need is
+/// not all memory.
 pub fn survey(
     device: &mut dyn FlashDevice,
     needs: &[Need],
     image: &Image,
-    on_event: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    on_event: &mut OnEvent<'_>,
 ) -> Result<Current, RunError> {
-    let total = needs
-        .iter()
-        .map(|need| need.range.end - need.range.start)
-        .sum();
-    let mut meter = Meter::new(on_event);
-    let mut current = Current::new();
-    let fail = |cause| RunError::untouched(Phase::Reading, cause);
-    meter.begin(Phase::Reading, total).map_err(fail)?;
-    for need in needs {
-        let bytes = need.range.end - need.range.start;
-        let mut data = vec![0; bytes as usize];
-        meter
-            .measure(bytes, |tick| device.read(need.range.start, &mut data, tick))
-            .map_err(fail)?;
-        match need.look {
-            Look::Read => current.add_content(need.range.start, data),
-            Look::Compare => {
-                let wanted = image.slice(&need.range).unwrap_or(&[]);
-                if wanted == data {
-                    current.add_same(need.range.clone());
-                }
-            }
-        }
+    let mut survey = Survey {
+        device,
+        image,
+        meter: Meter::new(on_event),
+        current: Current::new(),
+    };
+    match survey.look_at(needs) {
+        Ok(()) => Ok(survey.current),
+        Err(cause) => Err(RunError::untouched(Phase::Reading, cause)),
     }
-    Ok(current)
 }
 
 /// Reads `range`.
@@ -115,17 +113,110 @@ pub fn survey(
 pub fn read_range(
     device: &mut dyn FlashDevice,
     range: Range<u64>,
-    on_event: &mut dyn FnMut(&Event) -> ControlFlow<()>,
+    on_event: &mut OnEvent<'_>,
 ) -> Result<Vec<u8>, RunError> {
-    let fail = |cause| RunError::untouched(Phase::Reading, cause);
-    crate::plan::check_range(device.geometry(), std::slice::from_ref(&range))
-        .map_err(|e| fail(Cause::Refused(e)))?;
-    let bytes = range.end - range.start;
-    let mut data = vec![0; bytes as usize];
     let mut meter = Meter::new(on_event);
-    meter.begin(Phase::Reading, bytes).map_err(fail)?;
-    meter
-        .measure(bytes, |tick| device.read(range.start, &mut data, tick))
-        .map_err(fail)?;
+    check_ranges(device.geometry(), std::slice::from_ref(&range))
+        .map_err(Cause::from)
+        .and_then(|()| meter.begin(Phase::Reading, range.end - range.start))
+        .and_then(|()| read(device, &range, &mut meter))
+        .map_err(|cause| RunError::untouched(Phase::Reading, cause))
+}
+
+fn read(
+    device: &mut dyn FlashDevice,
+    range: &Range<u64>,
+    meter: &mut Meter<'_, '_>,
+) -> Result<Vec<u8>, Cause> {
+    let mut data = vec![0; (range.end - range.start) as usize];
+    let mut address = range.start;
+    for piece in data.chunks_mut(CALL_BYTES as usize) {
+        let bytes = piece.len() as u64;
+        meter.measure(bytes, |tick| device.read(address, piece, tick))?;
+        address += bytes;
+    }
     Ok(data)
+}
+
+/// A survey on its way.
+struct Survey<'a, 'b, 'c> {
+    device: &'a mut dyn FlashDevice,
+    image: &'a Image,
+    meter: Meter<'b, 'c>,
+    current: Current,
+}
+
+impl Survey<'_, '_, '_> {
+    fn look_at(&mut self, needs: &[Need]) -> Result<(), Cause> {
+        for need in needs {
+            check_ranges(self.device.geometry(), std::slice::from_ref(&need.range))?;
+        }
+        let total = needs
+            .iter()
+            .map(|need| need.range.end - need.range.start)
+            .sum();
+        self.meter.begin(Phase::Reading, total)?;
+        let mut rest = needs;
+        while let Some(first) = rest.first() {
+            let together = match first.look {
+                Look::Read => 1,
+                Look::Compare => neighbours(rest),
+            };
+            let (group, more) = rest.split_at(together);
+            match first.look {
+                Look::Read => {
+                    let data = read(self.device, &first.range, &mut self.meter)?;
+                    self.current.add_content(first.range.start, data);
+                }
+                Look::Compare => {
+                    self.compare(group, false)?;
+                }
+            }
+            rest = more;
+        }
+        Ok(())
+    }
+
+    /// Whether neighbouring needs all hold what the image says; settles each of them. `differs`
+    /// means that they are known not to, as a whole.
+    fn compare(&mut self, group: &[Need], differs: bool) -> Result<bool, Cause> {
+        let range = whole(group);
+        let same = !differs && self.is_same(&range)?;
+        if same || group.len() == 1 {
+            if same {
+                self.current.add_same(range.clone());
+            }
+            self.meter.advance(range.end - range.start);
+            return Ok(same);
+        }
+        let (left, right) = group.split_at(group.len() / 2);
+        let left_is_same = self.compare(left, false)?;
+        self.compare(right, left_is_same)?;
+        Ok(false)
+    }
+
+    fn is_same(&mut self, range: &Range<u64>) -> Result<bool, Cause> {
+        // What the image does not cover is not the same, however the caller came to ask.
+        let Some(expected) = self.image.slice(range) else {
+            return Ok(false);
+        };
+        self.meter
+            .watch(|tick| self.device.matches(range.start, expected, tick))
+    }
+}
+
+/// How many needs from the first on are compared together: those that follow each other, as far as
+/// one call goes.
+fn neighbours(needs: &[Need]) -> usize {
+    let follows = |pair: &&[Need]| {
+        pair[1].look == Look::Compare
+            && pair[1].range.start == pair[0].range.end
+            && pair[1].range.end - needs[0].range.start <= CALL_BYTES
+    };
+    1 + needs.windows(2).take_while(follows).count()
+}
+
+/// From the first to the last of neighbouring needs.
+fn whole(group: &[Need]) -> Range<u64> {
+    group[0].range.start..group[group.len() - 1].range.end
 }
