@@ -1,4 +1,8 @@
 //! Plans are made, and carried out on a memory that obeys its rules strictly.
+#![expect(
+    clippy::single_range_in_vec_init,
+    reason = "many a list of ranges has just one"
+)]
 
 mod breaking_off;
 mod estimates;

@@ -172,7 +172,7 @@ impl FlashDevice for Memory {
         let range = address..address + data.len() as u64;
         self.check(&range)?;
         let unit = self.geometry.program.unit_bytes;
-        if address % unit != 0 || data.len() as u64 % unit != 0 {
+        if !address.is_multiple_of(unit) || !(data.len() as u64).is_multiple_of(unit) {
             return Err(refuse(format!("{range:x?} is not whole program units")));
         }
         for block in self.geometry.program.blocks(range) {

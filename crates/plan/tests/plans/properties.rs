@@ -141,7 +141,7 @@ fn image_in(geometry: &Geometry, pieces: &[(f64, f64, u8)], noise: &[u8]) -> Opt
             let byte = |address: u64| match kind % 3 {
                 0 => geometry.erased,
                 1 => noise[(address as usize * 7) % noise.len()],
-                _ if (address >> 6) % 2 == 0 => geometry.erased,
+                _ if address >> 6 & 1 == 0 => geometry.erased,
                 _ => noise[address as usize % noise.len()],
             };
             segments.push(Segment {
