@@ -372,6 +372,9 @@ impl Server {
         let now = self.bench.wire().now();
         if let (true, false, Some(chip)) = (wanted, wired, self.bench.chip_mut()) {
             chip.power_on(now);
+            let wire = self.bench.wire_mut();
+            wire.advance(now);
+            wire.discard();
         }
     }
 

@@ -253,6 +253,8 @@ impl Wire {
 
     /// Lets everything happen that is due by `to`, which must not lie in the past.
     pub fn advance(&mut self, to: Instant) {
+        // Somebody may have done something to the device.
+        self.pump();
         while let Some(at) = self.next_inside().filter(|at| *at <= to) {
             self.now = at;
             self.step();
@@ -335,14 +337,18 @@ impl Wire {
         self.pump();
     }
 
-    /// Lets the device act, and puts what it sends on the wire.
+    /// Lets the device act, and puts what it sends on the wire. A device that has stopped sending
+    /// (reset, switched off) takes back what had not begun.
     fn pump(&mut self) {
         let mut sent = std::mem::take(&mut self.sent);
         self.far.advance(self.now, &mut sent);
-        if let (Listening::As(format), false) = (self.far.listening(), sent.is_empty()) {
-            for &byte in &sent {
-                self.carry(Direction::In, self.now, format, byte);
+        match self.far.listening() {
+            Listening::As(format) => {
+                for &byte in &sent {
+                    self.carry(Direction::In, self.now, format, byte);
+                }
             }
+            Listening::Deaf | Listening::Measuring => self.back.lane.cut(self.now),
         }
         sent.clear();
         self.sent = sent;

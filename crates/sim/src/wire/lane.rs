@@ -111,7 +111,7 @@ impl Lane {
     pub(super) fn free_from(&self) -> Instant {
         match self.burst_format {
             Some(format) => self.burst_start + format.wire_time(self.burst_count),
-            None => Instant::default(),
+            None => self.burst_start,
         }
     }
 
@@ -155,9 +155,15 @@ impl Lane {
         });
     }
 
-    /// Drops everything that starts at `from` or later.
+    /// Drops everything that starts at `from` or later; the line is free again from there.
     pub(super) fn cut(&mut self, from: Instant) {
+        let before = self.characters.len();
         self.characters.retain(|character| character.start < from);
+        if self.characters.len() < before {
+            self.burst_start = self.characters.back().map_or(from, |last| last.end);
+            self.burst_count = 0;
+            self.burst_format = None;
+        }
     }
 
     /// When the receiver has something to tell, if nothing more is sent.

@@ -103,6 +103,23 @@ fn a_loader_that_has_just_been_reset_does_not_listen_yet() {
 }
 
 #[test]
+fn a_reset_in_the_middle_of_an_answer_ends_it() {
+    let mut host = Host::open("stm32f103cb,wiring=dtr=nrst");
+    host.lines(&[(Line::Dtr, false)]);
+    host.synchronise();
+    host.command(Command::ReadMemory);
+    assert_eq!(host.frame(Frame::word(FLASH).as_bytes()), ACK);
+    host.link.send(&[0xFF, 0x00]).expect("sent");
+    // An ACK and a hundred of 256 characters of 95.5 us.
+    host.pause(Duration::from_micros(191 + 20 + 96 + 9550));
+    host.lines(&[(Line::Dtr, true)]);
+    let answer = host.answer(257);
+    assert!((100..104).contains(&answer.len()), "{}", answer.len());
+    host.lines(&[(Line::Dtr, false)]);
+    host.synchronise();
+}
+
+#[test]
 fn a_reset_in_the_middle_of_an_erase_leaves_the_page_torn() {
     let mut host = Host::open("stm32f103cb,wiring=dtr=nrst");
     host.lines(&[(Line::Dtr, false)]);

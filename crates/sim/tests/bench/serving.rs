@@ -392,6 +392,8 @@ mod pty {
         // Whether a terminal that hangs up is an error or an end is the system's choice.
         assert!(matches!(port.read(&mut [0; 8]), Ok(0) | Err(_)));
         assert_ne!(fs::read_link(place.link()).expect("a link"), before);
+        // Less than a person needs to plug it in again, and enough for the loader to end its answer.
+        std::thread::sleep(Duration::from_millis(50));
         let mut port = open(&place.link());
         exchange(&mut port, &[0x7F], &[ACK]);
     }
