@@ -12,6 +12,7 @@
 //! goes wrong is an [`Error`] with a stable code, a sentence, and what to try. Nothing here prints,
 //! draws or ends the process.
 
+#[cfg(feature = "os")]
 pub mod adapters;
 pub mod bench;
 pub mod config;
@@ -28,8 +29,10 @@ mod watch;
 
 pub use error::{Error, Exit, Hint, Problem};
 pub use flashwire_client::stm32::Pipeline;
+pub use flashwire_link::CancelFlag;
 pub use flashwire_link::reset::ResetSpec;
-pub use flashwire_link::{CancelFlag, Port as SerialPort, PortKind};
+#[cfg(feature = "os")]
+pub use flashwire_link::{Port as SerialPort, PortKind};
 pub use flashwire_plan::image::Note;
 pub use flashwire_plan::{
     EraseChoice, ErasedKind, Format, Image, Options as PlanOptions, Phase, Plan, Segment, Summary,
@@ -45,6 +48,7 @@ pub use watch::{Progress, Unwatched, Watcher};
 ///
 /// # Errors
 /// The system gives no list.
+#[cfg(feature = "os")]
 pub fn serial_ports() -> Result<Vec<SerialPort>, Error> {
     Ok(flashwire_link::ports()?)
 }

@@ -9,6 +9,7 @@ use flashwire_link::LinkError;
 use flashwire_link::reset::ResetError;
 use flashwire_plan::image::WriteError;
 use flashwire_plan::{Cause, ImageError, Mismatch, PlanError};
+#[cfg(feature = "os")]
 use flashwire_sim::serve::ServeError;
 use flashwire_sim::{BenchError, StorageError};
 
@@ -76,6 +77,7 @@ pub enum Problem {
         source: LinkError,
     },
     /// A bench cannot be served.
+    #[cfg(feature = "os")]
     #[error(transparent)]
     Serve(ServeError),
     /// The port failed while it was in use.
@@ -189,6 +191,7 @@ impl From<stm32::Error> for Problem {
     }
 }
 
+#[cfg(feature = "os")]
 impl From<ServeError> for Problem {
     /// A bench that cannot be opened is the same problem whoever opens it.
     fn from(error: ServeError) -> Self {
@@ -236,6 +239,7 @@ impl Problem {
             Self::Inexpressible { .. } => &hint::INEXPRESSIBLE,
             Self::StandardOutput(_) => &hint::OUTPUT_UNWRITABLE,
             Self::Open { source, .. } => open_hint(source),
+            #[cfg(feature = "os")]
             Self::Serve(_) => &hint::LISTEN_FAILED,
             Self::Link(error) => link_hint(error),
             Self::Stm32(error) => stm32_hint(error),

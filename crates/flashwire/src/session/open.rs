@@ -202,15 +202,21 @@ fn open_place(place: &Place, settings: Settings) -> Result<Opened, Error> {
         })
     };
     match place {
+        #[cfg(feature = "os")]
         Place::Serial(path) => {
             let link = flashwire_link::serial::open(path, settings).map_err(failed)?;
             Ok((Rc::new(RefCell::new(link)), None))
         }
+        #[cfg(feature = "os")]
         Place::Tcp { .. } => {
             let address = name.strip_prefix("tcp:").unwrap_or(&name);
             let link = flashwire_link::tcp::connect(address, settings, CONNECT_TIME);
             Ok((Rc::new(RefCell::new(link.map_err(failed)?)), None))
         }
+        #[cfg(not(feature = "os"))]
+        Place::Serial(_) | Place::Tcp { .. } => Err(failed(LinkError::Unsupported(
+            "this operating system".into(),
+        ))),
         Place::Bench(bench) => {
             let mut link = SimLink::open(bench)?;
             link.configure(settings).map_err(failed)?;
