@@ -66,6 +66,11 @@ const STAGES: &[Stage] = &[
         run: judges,
     },
     Stage {
+        name: "wasm",
+        what: "everything below the command line builds without an operating system",
+        run: wasm,
+    },
+    Stage {
         name: "docs",
         what: "the documentation builds, and its links lead somewhere",
         run: docs,
@@ -193,6 +198,18 @@ fn judges(root: &Path) -> Result<Score> {
         "--tests",
     ]);
     run_tests(command.args(["--", "--ignored", "--test-threads", "8"]))
+}
+
+/// The library and all floors below it, with their features for system calls off.
+fn wasm(root: &Path) -> Result<Score> {
+    let mut command = cargo(root, "check");
+    command.args(["--package", "flashwire", "--no-default-features"]);
+    command.args(["--target", "wasm32-unknown-unknown"]);
+    command.env(
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+        "-Dwarnings",
+    );
+    Ok(Score::of(run::status(&mut command).is_ok()))
 }
 
 fn docs(root: &Path) -> Result<Score> {

@@ -158,6 +158,7 @@ impl Default for Options {
 
 impl Options {
     /// Whether the port's lines reach the pins of the device.
+    #[cfg(feature = "os")]
     pub(crate) fn is_wired(&self) -> bool {
         self.wiring.is_wired()
     }

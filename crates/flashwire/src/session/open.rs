@@ -70,6 +70,7 @@ impl Default for Speed {
 }
 
 /// How long to wait for a TCP connection.
+#[cfg(feature = "os")]
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// How long a user may take to press two buttons.
@@ -214,8 +215,8 @@ fn open_place(place: &Place, settings: Settings) -> Result<Opened, Error> {
             Ok((Rc::new(RefCell::new(link.map_err(failed)?)), None))
         }
         #[cfg(not(feature = "os"))]
-        Place::Serial(_) | Place::Tcp { .. } => Err(failed(LinkError::Unsupported(
-            "this operating system".into(),
+        Place::Serial(_) | Place::Tcp { .. } => Err(failed(LinkError::NotAPort(
+            "this build has benches only".into(),
         ))),
         Place::Bench(bench) => {
             let mut link = SimLink::open(bench)?;
