@@ -1,6 +1,7 @@
 //! A bench that a client talks to and a test looks into at the same time.
 
 use std::cell::{Ref, RefCell, RefMut};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,7 +12,20 @@ use flashwire_sim::stm32::Chip;
 
 /// A bench; clones are the same bench.
 #[derive(Clone, Debug)]
-pub struct Bench(Rc<RefCell<SimLink>>);
+pub struct Bench {
+    link: Rc<RefCell<SimLink>>,
+    cable: Rc<RefCell<Cable>>,
+}
+
+/// What goes out to the bench, and what of it gets lost on the way.
+#[derive(Debug, Default)]
+struct Cable {
+    sends: Vec<Vec<u8>>,
+    /// Bytes sent since [`Bench::lose`].
+    count: u64,
+    lost: Range<u64>,
+    received: u64,
+}
 
 /// The host's end of a bench.
 #[derive(Debug)]
@@ -23,14 +37,30 @@ pub struct BenchLink {
 impl Bench {
     /// Opens a bench by what stands behind `sim:`.
     pub fn open(spec: &str) -> Self {
-        Self(Rc::new(RefCell::new(SimLink::open(spec).unwrap())))
+        Self {
+            link: Rc::new(RefCell::new(SimLink::open(spec).unwrap())),
+            cable: Rc::default(),
+        }
+    }
+
+    /// From here on, of the bytes that the client sends those in `range` do not arrive, counted
+    /// from 0.
+    pub fn lose(&self, range: Range<u64>) {
+        let mut cable = self.cable.borrow_mut();
+        cable.count = 0;
+        cable.lost = range;
+    }
+
+    /// Everything that was sent since this was last asked, send by send.
+    pub fn take_sends(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.cable.borrow_mut().sends)
     }
 
     /// The end that a client talks through.
     pub fn link(&self) -> Box<dyn Link> {
         Box::new(BenchLink {
             bench: self.clone(),
-            name: self.0.borrow().name().to_owned(),
+            name: self.link.borrow().name().to_owned(),
         })
     }
 
@@ -47,31 +77,36 @@ impl Bench {
         Target::new(loader, identity)
     }
 
+    /// How many bytes the client has received.
+    pub fn received(&self) -> u64 {
+        self.cable.borrow().received
+    }
+
     /// The link, to look at it and at the bench.
     pub fn look(&self) -> Ref<'_, SimLink> {
-        self.0.borrow()
+        self.link.borrow()
     }
 
     /// The link, to do something to it or to the bench.
     pub fn change(&self) -> RefMut<'_, SimLink> {
-        self.0.borrow_mut()
+        self.link.borrow_mut()
     }
 
     /// The chip.
     pub fn chip(&self) -> Ref<'_, Chip> {
-        Ref::map(self.0.borrow(), |link| link.bench().chip().unwrap())
+        Ref::map(self.link.borrow(), |link| link.bench().chip().unwrap())
     }
 
     /// The chip, to do something to it.
     pub fn chip_mut(&self) -> RefMut<'_, Chip> {
-        RefMut::map(self.0.borrow_mut(), |link| {
+        RefMut::map(self.link.borrow_mut(), |link| {
             link.bench_mut().chip_mut().unwrap()
         })
     }
 
     /// What the flash holds.
     pub fn flash(&self) -> Vec<u8> {
-        self.0.borrow().bench().flash().to_vec()
+        self.link.borrow().bench().flash().to_vec()
     }
 
     /// Fills the flash.
@@ -81,21 +116,21 @@ impl Bench {
 
     /// Time since the bench was opened.
     pub fn now(&self) -> Duration {
-        self.0.borrow().now().since_open()
+        self.link.borrow().now().since_open()
     }
 
     /// What the device holds against its host, as text.
     pub fn complaints(&self) -> Vec<String> {
-        let link = self.0.borrow();
+        let link = self.link.borrow();
         let complaints = link.bench().complaints().iter();
         complaints.map(ToString::to_string).collect()
     }
 
     /// Presses the reset button.
     pub fn press_reset(&self) {
-        let now = self.0.borrow().now();
+        let now = self.link.borrow().now();
         self.chip_mut().reset(now);
-        self.0
+        self.link
             .borrow_mut()
             .pause(Duration::from_millis(100))
             .unwrap();
@@ -112,11 +147,25 @@ impl Link for BenchLink {
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
-        self.bench.change().send(bytes)
+        let arriving: Vec<u8> = {
+            let mut cable = self.bench.cable.borrow_mut();
+            cable.sends.push(bytes.to_vec());
+            let lost = cable.lost.clone();
+            let from = cable.count;
+            cable.count += bytes.len() as u64;
+            let numbered = (from..).zip(bytes);
+            numbered
+                .filter(|(n, _)| !lost.contains(n))
+                .map(|(_, &byte)| byte)
+                .collect()
+        };
+        self.bench.change().send(&arriving)
     }
 
     fn recv(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, LinkError> {
-        self.bench.change().recv(buffer, deadline)
+        let count = self.bench.change().recv(buffer, deadline)?;
+        self.bench.cable.borrow_mut().received += count as u64;
+        Ok(count)
     }
 
     fn pause(&mut self, duration: Duration) -> Result<(), LinkError> {

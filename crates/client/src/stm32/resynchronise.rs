@@ -1,35 +1,45 @@
 //! Bringing a loader back to where it waits for a command.
 //!
 //! A loader has no timeouts: a command that lost a byte on its way waits for it for ever. So bytes
-//! are sent that bring any command to an end that changes nothing: `FF FF FF` and 256 times `FE`.
-//! Neither is an opcode with its complement, `FF FF` is no count with its complement and no special
-//! erase with its checksum, and as a count of data, pages or sectors `FE` and `FF` are completed by
-//! the rest with a checksum that is wrong. (`FF 00`, which some tools send, is a whole erase to a
+//! are sent that bring any command to an end that changes nothing: `FF FF FB`, then 256 times `FE`.
+//! None of them is an opcode with its complement; `FF FF` is no count with its complement and, with
+//! `FB`, no special erase with its checksum; as a count of data, pages or sectors they are completed
+//! by the rest with a checksum that is wrong. (`FF 00`, which some tools send, is a whole erase to a
 //! loader that waits for a page count.) Then single bytes go out until one is answered by NACK,
 //! which is what the second byte of a pair that is no opcode gets.
+//!
+//! A loader that somebody else left in the middle of a data frame takes the filler for the rest of
+//! it, and for one state in 256 its checksum comes out right: nothing can be sent for which there is
+//! no such state. `FB` makes them states that blocks of zeros, of ones, of repeated words do not
+//! lead to; with `FF` in its place those would be the first to.
 //!
 //! What the loader may be in the middle of is known, for this end has sent it. Where the filler
 //! would happen to complete that very frame with the right checksum, another byte takes its place.
 
 use std::time::Duration;
 
-use flashwire_protocol::stm32::{Command, FILLER, NACK, xor};
+use flashwire_protocol::stm32::{Command, FILLER, NACK, SYNC, xor};
 
 use super::bootloader::Parser;
 use super::{Bootloader, Error};
 
-/// Bytes of the first burst: three and the longest data frame but one.
-const BURST_BYTES: usize = 3 + 256;
+/// What ends a phase that has just begun.
+const OPENING: [u8; 3] = [0xFF, 0xFF, 0xFB];
+
+/// What does it where two 0x7F have just been sent in vain: they were the beginning.
+const OPENING_GREETED: [u8; 1] = [0xFB];
+
+/// Bytes of the first burst: the opening and the longest data frame but one.
+const BURST_BYTES: usize = OPENING.len() + 256;
 
 /// Most bytes for a command other than Extended Erase: twice the longest list sent from here.
 const MOST_BYTES: usize = 2 * 1027;
 
-/// Most bytes for an Extended Erase whose count was garbled: 65,520 pages.
-const MOST_ERASE_BYTES: usize = 2 * 65_520 + 2 * BURST_BYTES;
+/// Most bytes for an Extended Erase whose count is not known: 65,520 pages, and a burst.
+const MOST_ERASE_BYTES: usize = 2 * 65_520 + BURST_BYTES;
 
-/// Single bytes after each burst. Two settle an idle parser; the others are for answers that were
-/// lost.
-const SINGLES: usize = 6;
+/// Single bytes after each burst: two settle an idle parser.
+const SINGLES: usize = 2;
 
 /// Silence that shows that nothing more is coming, beyond the round trip. Adapters hold bytes back
 /// for up to 16 ms (FTDI's default latency timer).
@@ -38,8 +48,9 @@ const QUIET: Duration = Duration::from_millis(20);
 /// How long to wait for the NACK of a single byte, beyond the round trip.
 const ANSWER: Duration = Duration::from_millis(100);
 
-/// Most bytes that are drained at once: a device that sends more talks by itself.
-const MOST_DRAINED: usize = 4096;
+/// Most bytes that are drained beyond one for each that was sent: a device that sends more talks by
+/// itself.
+const MOST_UNASKED: usize = 4096;
 
 impl Bootloader {
     /// Brings the loader's parser back to where it waits for a command, whatever it was in the
@@ -49,35 +60,60 @@ impl Bootloader {
     /// # Errors
     /// [`Error::LostSync`].
     pub fn resynchronise(&mut self) -> Result<(), Error> {
-        let in_flight = std::mem::take(&mut self.in_flight);
-        let starts = std::mem::take(&mut self.frames);
-        let frames: Vec<&[u8]> = split(&in_flight, &starts).collect();
-        let erasing = in_flight.starts_with(&Command::ExtendedErase.opcode());
-        let most = if erasing {
+        let erasing = self.in_flight.starts_with(&Command::ExtendedErase.opcode());
+        self.feed_filler(if erasing {
             MOST_ERASE_BYTES
         } else {
             MOST_BYTES
+        })
+    }
+
+    /// Brings back a loader that nobody knows anything of, even one that waits for the longest of
+    /// all page lists, which takes 12 s at 115,200 baud.
+    pub(super) fn resynchronise_at_length(&mut self) -> Result<(), Error> {
+        self.feed_filler(MOST_ERASE_BYTES)
+    }
+
+    /// Sends bursts, each twice as long as the one before, until single bytes are answered by NACK;
+    /// `most` bytes at most.
+    fn feed_filler(&mut self, most: usize) -> Result<(), Error> {
+        let in_flight = std::mem::take(&mut self.in_flight);
+        let starts = std::mem::take(&mut self.frames);
+        let frames: Vec<&[u8]> = split(&in_flight, &starts).collect();
+        let opening = match &in_flight[..] {
+            [SYNC, SYNC] => &OPENING_GREETED[..],
+            _ => &OPENING,
         };
-        let round_trip = self.round_trip.unwrap_or(QUIET);
-        let mut filler = Filler::against(&frames);
+        let mut filler = Filler::new(opening, &frames);
+        let mut burst = BURST_BYTES;
         while filler.sent < most {
-            self.send_filler(&mut filler, BURST_BYTES)?;
-            self.drain(round_trip + QUIET)?;
-            for _ in 0..SINGLES {
-                self.send_filler(&mut filler, 1)?;
-                let mut answer = [0];
-                let wait = self.link.settings().wire_time(2) + round_trip + ANSWER;
-                let deadline = self.link.deadline(wait);
-                if self.link.recv(&mut answer, deadline)? == 1 && answer == [NACK] {
-                    // A late answer to an earlier byte would leave this one unanswered.
-                    if self.drain(round_trip + QUIET)? == 0 {
-                        self.parser = Parser::Idle;
-                        return Ok(());
-                    }
-                }
+            self.send_filler(&mut filler, burst)?;
+            if self.settle(&mut filler)? {
+                self.parser = Parser::Idle;
+                return Ok(());
             }
+            burst *= 2;
         }
         Err(Error::LostSync { sent: filler.sent })
+    }
+
+    /// Drops all answers and sends single bytes: whether one is answered by NACK and by nothing
+    /// else, which only an idle parser does.
+    fn settle(&mut self, filler: &mut Filler<'_>) -> Result<bool, Error> {
+        let round_trip = self.round_trip.unwrap_or_default();
+        let quiet = round_trip + QUIET;
+        self.drain(quiet, filler.sent)?;
+        for _ in 0..SINGLES {
+            self.send_filler(filler, 1)?;
+            let mut answer = [0];
+            let deadline = self.link.deadline(round_trip + ANSWER);
+            let nack = self.link.recv(&mut answer, deadline)? == 1 && answer == [NACK];
+            // A late answer to an earlier byte would leave this one without its own.
+            if nack && self.drain(quiet, filler.sent)? == 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn send_filler(&mut self, filler: &mut Filler<'_>, count: usize) -> Result<(), Error> {
@@ -88,10 +124,10 @@ impl Bootloader {
     }
 
     /// Drops what arrives until nothing has for `quiet`; returns how many bytes that was.
-    fn drain(&mut self, quiet: Duration) -> Result<usize, Error> {
+    fn drain(&mut self, quiet: Duration, sent: usize) -> Result<usize, Error> {
         let mut bytes = [0; BURST_BYTES];
         let mut drained = 0;
-        while drained < MOST_DRAINED {
+        while drained < sent + MOST_UNASKED {
             let deadline = self.link.deadline(quiet);
             match self.link.recv(&mut bytes, deadline)? {
                 0 => break,
@@ -113,6 +149,8 @@ fn split<'a>(sent: &'a [u8], starts: &'a [usize]) -> impl Iterator<Item = &'a [u
 
 /// The bytes that end any command.
 struct Filler<'a> {
+    /// The first bytes.
+    opening: &'a [u8],
     /// What the loader may be in the middle of, frame by frame.
     frames: &'a [&'a [u8]],
     /// How many bytes have gone out.
@@ -124,8 +162,9 @@ struct Filler<'a> {
 }
 
 impl<'a> Filler<'a> {
-    fn against(frames: &'a [&'a [u8]]) -> Self {
+    fn new(opening: &'a [u8], frames: &'a [&'a [u8]]) -> Self {
         Self {
+            opening,
             frames,
             sent: 0,
             first: 0,
@@ -153,11 +192,11 @@ impl<'a> Filler<'a> {
 impl Iterator for Filler<'_> {
     type Item = u8;
 
-    /// `FF` three times, then `FE`; where that would complete a frame, another byte of which
-    /// nothing is made by an idle loader: the complements of 0xF0 and above are no commands that do
-    /// more than answer.
+    /// The opening, then filler; where that would complete a frame, another byte of which nothing
+    /// is made by an idle loader: the complements of 0xF0 and above are no commands that do more
+    /// than answer.
     fn next(&mut self) -> Option<u8> {
-        let usual = if self.sent < 3 { 0xFF } else { FILLER };
+        let usual = self.opening.get(self.sent).copied().unwrap_or(FILLER);
         let byte = [usual]
             .into_iter()
             .chain((0xF0..=0xFF).rev())

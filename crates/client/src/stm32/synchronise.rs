@@ -50,9 +50,11 @@ impl Bootloader {
         let begun = self.link.now();
         let mut received = Vec::new();
         self.parser = Parser::Away;
+        self.in_flight.clear();
+        self.frames.clear();
         self.link.discard_input()?;
         for _ in 0..TRIES {
-            self.link.send(&[SYNC])?;
+            self.put(&[&[SYNC]])?;
             let synchronised = match self.hear_greeting(&mut received)? {
                 Heard::Ack => Synchronised::Fresh,
                 Heard::Nack => Synchronised::Already,
@@ -82,20 +84,31 @@ impl Bootloader {
     }
 
     /// Takes up a conversation with a loader that was greeted before, without 0x7F: whatever
-    /// command it was left in the middle of is brought to an end that changes nothing.
+    /// command it was left in the middle of is brought to an end that changes nothing
+    /// ([`resynchronise`](Self::resynchronise)). Gives up after two seconds at the most.
     ///
     /// # Errors
     /// [`Error::LostSync`] if there is no sign of a loader; as [`get`](Self::get).
     pub fn resume(&mut self) -> Result<(), Error> {
         self.link.discard_input()?;
-        self.parser = Parser::Idle;
-        self.in_flight.clear();
-        self.frames.clear();
-        match self.get_version() {
-            Err(error) if error.may_pass() => {}
-            done => return done.map(drop),
-        }
-        let found = self.persist(|l| l.get_version()).map(drop);
+        self.resynchronise()?;
+        self.confirm()
+    }
+
+    /// As [`resume`](Self::resume), also where the loader waits for the longest list of pages that
+    /// there can be; at 115,200 baud it gives up after 16 seconds at the most.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn resume_at_length(&mut self) -> Result<(), Error> {
+        self.link.discard_input()?;
+        self.resynchronise_at_length()?;
+        self.confirm()
+    }
+
+    /// Makes sure that what answered is a loader.
+    fn confirm(&mut self) -> Result<(), Error> {
+        let found = self.persist(Self::get_version).map(drop);
         if found.is_err() {
             self.parser = Parser::Away;
         }
