@@ -172,6 +172,8 @@ fn a_cut_ends_the_connection_and_the_next_tool_finds_a_whole_wire() {
     let mut rest = Vec::new();
     tool.read_to_end(&mut rest).expect("the end");
     assert_eq!(rest, [ACK]);
+    // Less than a person needs to plug it in again, and enough for the loader to end its answer.
+    std::thread::sleep(Duration::from_millis(50));
     let mut tool = served.connect();
     exchange(&mut tool, &[0x7F], &[ACK]);
     exchange(&mut tool, &GET_ID, &ID);
