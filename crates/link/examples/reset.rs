@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use flashwire_link::reset::{ResetSpec, run};
-use flashwire_link::{Link, Settings, serial};
+use flashwire_link::{Link, Settings, WithGpio, serial};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: reset PORT SPEC".into());
     };
     let spec = ResetSpec::parse(spec)?;
-    let mut link = serial::open(port, Settings::even(115_200))?;
+    let mut link = WithGpio::new(serial::open(port, Settings::even(115_200))?);
     for way in spec.ways() {
         println!("{}: {}", way.spec, way.enter);
         run(&mut link, &way.enter)?;

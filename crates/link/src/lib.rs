@@ -4,12 +4,14 @@
 //! sleeps, and nothing else asks the operating system what time it is. That is what lets the same
 //! client drive a real port in real time and a simulated board in virtual time.
 //!
-//! * Links: [`serial`] ports and [`tcp`] (feature `os`, on by default: all system calls stand behind
-//!   it), and whatever else implements [`Link`]; [`ports()`] lists what the computer has.
+//! * Links: [`serial`] ports, [`tcp`] and [`i2c`] (feature `os`, on by default: all system calls
+//!   stand behind it), and whatever else implements [`Link`]; [`ports()`] lists what the computer
+//!   has.
 //! * Wrappers, each a link around a link: [`Trace`] logs it, [`Record`] and [`Replay`] keep it for
-//!   ever, [`Faults`] damages it, [`Interruptible`] lets the user give up. A log is readable if
-//!   [`Trace`] is around [`Interruptible`], not inside it: it then shows waits whole.
-//! * [`reset`]: the language in which people say how DTR and RTS reach NRST and BOOT0.
+//!   ever, [`Faults`] damages it, [`Interruptible`] lets the user give up, [`WithGpio`] gives it the
+//!   GPIO lines of the computer. A log is readable if [`Trace`] is around [`Interruptible`], not
+//!   inside it: it then shows waits whole.
+//! * [`reset`]: the language in which people say how lines reach NRST and BOOT0.
 //!
 //! No wire protocol is known here: a link carries bytes and moves lines. Nothing here prints.
 
@@ -18,6 +20,10 @@ mod clock;
 mod error;
 mod faults;
 mod forward;
+#[cfg(feature = "os")]
+mod gpio;
+#[cfg(feature = "os")]
+pub mod i2c;
 #[cfg(feature = "os")]
 mod input;
 mod interrupt;
@@ -39,8 +45,10 @@ mod warnings;
 
 use std::time::Duration;
 
-pub use error::LinkError;
+pub use error::{BusFault, LinkError};
 pub use faults::{Direction, Fault, FaultKind, Faults, ParseFaultError};
+#[cfg(feature = "os")]
+pub use gpio::WithGpio;
 pub use interrupt::{CancelFlag, Interruptible};
 #[cfg(feature = "os")]
 pub use ports::{Port, PortKind, UsbPort, ports};
@@ -55,8 +63,10 @@ pub use trace::Trace;
 ///
 /// On a stream (UART, TCP) [`send`](Link::send) puts bytes on the wire and [`recv`](Link::recv)
 /// takes what has arrived. On a framed bus (I2C) one `send` is one bus write and one `recv` is one
-/// bus read that fills exactly its buffer; a device that does not acknowledge its address is "no
-/// answer": `recv` returns 0.
+/// bus read that fills exactly its buffer. A device that does not acknowledge its address has not
+/// answered yet: `recv` asks again until the deadline and then returns 0; `send` fails with
+/// [`BusFault::NoDevice`]. Other failures of one transfer are [`LinkError::Bus`]; the bus is still
+/// there after them, and how much of the transfer the device has taken nobody knows.
 pub trait Link {
     /// What a person calls this link, for messages: `/dev/ttyUSB0`, `tcp:127.0.0.1:4000`.
     fn name(&self) -> &str;

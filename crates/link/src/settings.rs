@@ -148,12 +148,13 @@ pub enum Line {
     Rts,
     /// The transmit line held low.
     Break,
-    /// A GPIO line of this computer: a chip (`gpiochip0`) and a line on it.
+    /// A GPIO line of this computer: a chip (`gpiochip0`) and a line on it. See
+    /// [`WithGpio`](crate::WithGpio).
     Gpio {
-        /// The chip's name below `/dev`.
+        /// The chip's name below `/dev`; `sysfs` for the numbers that `/sys/class/gpio` counts by.
         chip: String,
-        /// The line's offset on the chip.
-        offset: u32,
+        /// The line's offset on the chip, or its name there (`GPIO17`).
+        line: String,
     },
 }
 
@@ -164,7 +165,7 @@ impl fmt::Display for Line {
             Self::Dtr => f.write_str("dtr"),
             Self::Rts => f.write_str("rts"),
             Self::Break => f.write_str("brk"),
-            Self::Gpio { chip, offset } => write!(f, "gpio:{chip}/{offset}"),
+            Self::Gpio { chip, line } => write!(f, "gpio:{chip}/{line}"),
         }
     }
 }
@@ -187,17 +188,23 @@ impl FromStr for Line {
             _ => {}
         }
         let gpio = text.strip_prefix("gpio:").ok_or_else(error)?;
-        let (chip, offset) = gpio.rsplit_once('/').ok_or_else(error)?;
+        let (chip, line) = gpio.rsplit_once('/').ok_or_else(error)?;
         // `gpio:/dev/gpiochip0/17` names the same chip.
         let chip = chip.strip_prefix("/dev/").unwrap_or(chip);
-        if chip.is_empty() || chip.contains('/') {
+        if !is_name(chip) || !is_name(line) {
             return Err(error());
         }
         Ok(Self::Gpio {
             chip: chip.to_owned(),
-            offset: offset.parse().map_err(|_| error())?,
+            line: line.to_owned(),
         })
     }
+}
+
+/// Whether the reset language can hold it: nothing in it separates or joins there.
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !text.is_empty() && text.chars().all(plain)
 }
 
 /// One line and the state it is to have.
@@ -283,7 +290,14 @@ mod tests {
 
     #[test]
     fn line_changes_read_back_what_they_write() {
-        for text in ["+dtr", "-rts", "+brk", "-gpio:gpiochip0/17"] {
+        for text in [
+            "+dtr",
+            "-rts",
+            "+brk",
+            "-gpio:gpiochip0/17",
+            "+gpio:gpiochip4/SPI_CE1-N.0",
+            "-gpio:sysfs/529",
+        ] {
             assert_eq!(text.parse::<LineChange>().unwrap().to_string(), text);
         }
         let gpio: LineChange = "+gpio:/dev/gpiochip1/3".parse().unwrap();
@@ -297,7 +311,9 @@ mod tests {
             "+cts",
             "+gpio:17",
             "-gpio:a/b/1",
-            "+gpio:gpiochip0/x",
+            "+gpio:gpiochip0/",
+            "+gpio:gpiochip0/a b",
+            "+gpio:gpiochip0/a=b",
             "+",
         ] {
             assert!(text.parse::<LineChange>().is_err(), "{text}");

@@ -178,6 +178,17 @@ pub(crate) fn set_low_latency(file: &File) -> io::Result<()> {
     check(unsafe { libc::ioctl(fd, libc::TIOCSSERIAL, &serial) })
 }
 
+/// What an I2C controller can do: a sum of `I2C_FUNC_*`. Linux, `include/uapi/linux/i2c-dev.h`.
+#[cfg(target_os = "linux")]
+pub(crate) fn i2c_functions(bus: &impl AsRawFd) -> io::Result<u64> {
+    const I2C_FUNCS: libc::c_ulong = 0x0705;
+
+    let mut functions: libc::c_ulong = 0;
+    // SAFETY: I2C_FUNCS writes one unsigned long.
+    check(unsafe { libc::ioctl(bus.as_raw_fd(), I2C_FUNCS as _, &mut functions) })?;
+    Ok(functions as u64)
+}
+
 /// `struct serial_struct` of Linux, `include/uapi/linux/serial.h`.
 #[cfg(target_os = "linux")]
 #[repr(C)]

@@ -432,7 +432,7 @@ fn lines_that_a_pty_has_not_are_one_warning_each() {
     let mut link = serial::open(&pty.path, SETTINGS).unwrap();
     let gpio = Line::Gpio {
         chip: "gpiochip0".to_owned(),
-        offset: 17,
+        line: "17".to_owned(),
     };
     for on in [true, false] {
         link.lines(&[

@@ -3,7 +3,7 @@
 //! # The language
 //! | text | meaning |
 //! |---|---|
-//! | `dtr=nrst,rts=boot0` | a wiring: which line drives which pin. Lines: `dtr`, `rts`, `brk`, `gpio:CHIP/LINE`; pins: `nrst`, `boot0` |
+//! | `dtr=nrst,rts=boot0` | a wiring: which line drives which pin. Lines: `dtr`, `rts`, `brk`, `gpio:CHIP/LINE` (a line's offset or name); pins: `nrst`, `boot0` |
 //! | `rts=!boot0` | the same through an inverter (a transistor) |
 //! | `seq:-dtr,+rts,100ms,+dtr` | a sequence of steps: `+LINE`, `-LINE`, a wait (`us`, `ms`, `s`), `brk` (a break of 250 ms); `&` instead of `,` joins changes that happen at the same moment |
 //! | `seq:ENTER:LEAVE` | two sequences: into the bootloader, and back to the application |
@@ -32,6 +32,7 @@
 mod parse;
 mod presets;
 mod sequence;
+mod stm32flash;
 mod wiring;
 
 pub use parse::{ResetError, ResetProblem};
@@ -79,6 +80,16 @@ impl ResetSpec {
     /// [`ResetError`]: what is wrong, and where.
     pub fn parse(text: &str) -> Result<Self, ResetError> {
         parse::spec(text)
+    }
+
+    /// Reads what stm32flash takes as its `-i`: `-rts&dtr,-dtr:rts,dtr`. `rts` and `dtr` assert the
+    /// line, a number makes that GPIO line high (`gpio:sysfs/NUMBER`), a minus before them is the
+    /// opposite, `brk` is a break, `,` waits 100 ms, `&` does not; a colon begins the way back.
+    ///
+    /// # Errors
+    /// [`ResetError`]: what is wrong, and where.
+    pub fn parse_stm32flash(text: &str) -> Result<Self, ResetError> {
+        parse::read(text, stm32flash::sequences)
     }
 
     /// The ways to try, in order. None for [`ResetSpec::None`].

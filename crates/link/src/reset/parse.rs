@@ -6,10 +6,10 @@ use super::{PRESETS, Pin, ResetSpec, Sequence, Signal, Step, Wiring};
 use crate::{Line, LineChange};
 
 /// Longest time that the waits of one sequence may take together.
-const LONGEST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
 /// How long `brk` sends a break: what POSIX `tcsendbreak` does at least.
-const BREAK_TIME: Duration = Duration::from_millis(250);
+pub(super) const BREAK_TIME: Duration = Duration::from_millis(250);
 
 /// What is wrong with a reset string, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +61,9 @@ pub enum ResetProblem {
     /// The waits take too long.
     #[error("the waits take more than {} s", LONGEST.as_secs())]
     TooLong,
+    /// No signal of stm32flash.
+    #[error("`{0}` is no signal; there are rts, dtr, brk and numbers of GPIO lines")]
+    NotASignal(String),
     /// More than an entry and an exit.
     #[error("there are at most two sequences, seq:ENTER:LEAVE")]
     TooManySequences,
@@ -73,14 +76,14 @@ fn known_presets() -> String {
 
 /// A part of the text, and where it begins in it, in bytes.
 #[derive(Clone, Copy)]
-struct Part<'a> {
-    text: &'a str,
+pub(super) struct Part<'a> {
+    pub(super) text: &'a str,
     start: usize,
 }
 
 impl<'a> Part<'a> {
     /// The parts between separators, the places of which `is_separator` tells.
-    fn split(self, is_separator: impl Fn(usize, char) -> bool) -> Vec<Part<'a>> {
+    pub(super) fn split(self, is_separator: impl Fn(usize, char) -> bool) -> Vec<Part<'a>> {
         let mut parts = Vec::new();
         let mut start = 0;
         let separators = self
@@ -96,7 +99,7 @@ impl<'a> Part<'a> {
     }
 
     /// A part of the part, without the blanks around it.
-    fn slice(self, from: usize, to: usize) -> Part<'a> {
+    pub(super) fn slice(self, from: usize, to: usize) -> Part<'a> {
         let text = &self.text[from..to];
         let blanks = text.len() - text.trim_start().len();
         Part {
@@ -105,7 +108,10 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn fail<T>(self, problem: impl FnOnce(String) -> ResetProblem) -> Result<T, Failure> {
+    pub(super) fn fail<T>(
+        self,
+        problem: impl FnOnce(String) -> ResetProblem,
+    ) -> Result<T, Failure> {
         Err(Failure {
             problem: problem(self.text.to_owned()),
             start: self.start,
@@ -114,13 +120,21 @@ impl<'a> Part<'a> {
 }
 
 /// A problem, and where it begins in the text, in bytes.
-struct Failure {
+pub(super) struct Failure {
     problem: ResetProblem,
     start: usize,
 }
 
 /// Reads a reset string.
 pub(super) fn spec(text: &str) -> Result<ResetSpec, ResetError> {
+    read(text, parse)
+}
+
+/// Reads a text by the rules of `parse`.
+pub(super) fn read(
+    text: &str,
+    parse: fn(Part<'_>) -> Result<ResetSpec, Failure>,
+) -> Result<ResetSpec, ResetError> {
     let whole = Part { text, start: 0 };
     parse(whole.slice(0, text.len())).map_err(|Failure { problem, start }| ResetError {
         problem,

@@ -2,6 +2,8 @@
 
 mod fake;
 mod faults;
+#[cfg(feature = "os")]
+mod gpio;
 mod interrupt;
 mod recording;
 mod reset;

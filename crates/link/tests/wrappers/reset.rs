@@ -27,7 +27,7 @@ fn sequences(text: &str) -> (Sequence, Option<Sequence>) {
 fn an_asserted_modem_line_and_a_break_are_low_a_gpio_that_is_on_is_high() {
     let gpio = Line::Gpio {
         chip: "gpiochip0".to_owned(),
-        offset: 4,
+        line: "4".to_owned(),
     };
     for (line, inverted, on_for_high) in [
         (Line::Dtr, false, false),
@@ -381,6 +381,83 @@ fn an_error_says_what_and_where() {
         assert!(sentence.contains(&format!("`{text}`")), "{sentence}");
         assert_eq!(error.column, column, "{text}: {sentence}");
     }
+}
+
+// The strings of stm32flash.
+
+fn stm32flash(text: &str) -> (String, Option<String>) {
+    let spec = ResetSpec::parse_stm32flash(text).unwrap_or_else(|error| panic!("{error}"));
+    let way = spec.ways().remove(0);
+    (
+        way.enter.to_string(),
+        way.leave.map(|leave| leave.to_string()),
+    )
+}
+
+/// The examples of the manual page of stm32flash 0.7, each with what the page says of it.
+#[test]
+fn the_strings_of_stm32flash_mean_what_its_manual_page_says() {
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        stm32flash("4,-5,-3,3:-4,-3,3"),
+        (
+            "+gpio:sysfs/4,100ms,-gpio:sysfs/5,100ms,-gpio:sysfs/3,100ms,+gpio:sysfs/3".to_owned(),
+            some("-gpio:sysfs/4,100ms,-gpio:sysfs/3,100ms,+gpio:sysfs/3"),
+        )
+    );
+    assert_eq!(
+        stm32flash("-3&-2,2:3&-2,,,2"),
+        (
+            "-gpio:sysfs/3,-gpio:sysfs/2,100ms,+gpio:sysfs/2".to_owned(),
+            some("+gpio:sysfs/3,-gpio:sysfs/2,100ms,100ms,100ms,+gpio:sysfs/2"),
+        )
+    );
+    assert_eq!(
+        stm32flash(",,,,,:rts&-dtr,,,2"),
+        (
+            "100ms,100ms,100ms,100ms,100ms".to_owned(),
+            some("+rts,-dtr,100ms,100ms,100ms,+gpio:sysfs/2"),
+        )
+    );
+    assert_eq!(
+        stm32flash("-rts,-dtr,dtr:rts,-dtr,dtr"),
+        (
+            "-rts,100ms,-dtr,100ms,+dtr".to_owned(),
+            some("+rts,100ms,-dtr,100ms,+dtr"),
+        )
+    );
+    assert_eq!(stm32flash("brk,-brk").0, "+brk,250ms,-brk,100ms");
+}
+
+#[test]
+fn stm32flash_takes_signals_without_delimiters_and_empty_sides() {
+    assert_eq!(
+        stm32flash("rts-dtr12").0,
+        "+rts,-dtr,+gpio:sysfs/12".to_owned()
+    );
+    assert_eq!(stm32flash("rts:"), ("+rts".to_owned(), None));
+    assert_eq!(
+        stm32flash(":-dtr"),
+        (String::new(), Some("-dtr".to_owned()))
+    );
+}
+
+#[test]
+fn an_error_in_a_string_of_stm32flash_says_what_and_where() {
+    for (text, column, message) in [
+        ("rts,xyz", 5, "`xyz` is no signal"),
+        ("-", 1, "`-` is no signal"),
+        ("rts,-,dtr", 5, "`-` is no signal"),
+        ("rts;dtr", 4, "`;dtr` is no signal"),
+        ("rts:dtr:rts", 9, "at most two sequences"),
+        ("é", 1, "`é` is no signal"),
+    ] {
+        let error = ResetSpec::parse_stm32flash(text).unwrap_err();
+        assert!(error.to_string().contains(message), "{text}: {error}");
+        assert_eq!(error.column, column, "{text}: {error}");
+    }
+    let long = ",".repeat(601);
+    assert!(ResetSpec::parse_stm32flash(&long).is_err());
 }
 
 // Running.
