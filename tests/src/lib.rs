@@ -8,6 +8,8 @@ pub mod built;
 #[cfg(target_os = "linux")]
 pub mod judge;
 #[cfg(target_os = "linux")]
+pub mod ours;
+#[cfg(target_os = "linux")]
 pub mod preload;
 #[cfg(target_os = "linux")]
 pub mod served;

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use flashwire_sim::stm32::ChipState;
 use flashwire_tests::board::{self, Board, F103, F407, G071, L152, assert_same_flash};
-use flashwire_tests::judge;
 use flashwire_tests::served::Served;
+use flashwire_tests::{judge, ours};
 
 /// A bench wired as stm32loader wants it: asserted DTR is reset, asserted RTS is BOOT0 low. Nobody
 /// presses a button.
@@ -53,6 +53,10 @@ fn does_its_jobs(board: &Board) {
 
     let remains = bench.finish();
     assert_same_flash(&remains.flash, &board.fresh_content());
+    assert_same_flash(
+        &remains.flash,
+        &ours::write(board, &["--erase", "all"]).flash,
+    );
     // It leaves the chip running: BOOT0 low, then reset.
     let state = remains.state;
     assert!(matches!(state, ChipState::Application(_)), "{state:?}");
@@ -88,7 +92,7 @@ fn a_g071_is_flashed_verified_read_and_started() {
 }
 
 /// Its `--erase` sends the mass erase that an L1 refuses, as on silicon: it says so and changes
-/// nothing. A blank L1 it writes.
+/// nothing. flashwire erases the same chip. A blank L1 it writes.
 #[test]
 #[ignore = "needs stm32loader 0.7.1"]
 fn an_l152_is_flashed_but_not_erased() {
@@ -97,6 +101,8 @@ fn an_l152_is_flashed_but_not_erased() {
     assert_eq!(refused.code, 1, "{}", refused.said);
     assert!(refused.said.contains("Erase failed"), "{}", refused.said);
     assert_same_flash(&bench.finish().flash, &L152.old_content());
+    let ours = ours::write(&L152, &["--erase", "all"]);
+    assert_same_flash(&ours.flash, &L152.fresh_content());
 
     let bench = wired(&L152, &L152.blank());
     let file = bench.put("image.bin", &board::image());
