@@ -253,6 +253,17 @@ impl EraseUnit {
 }
 
 impl Program {
+    /// How finely blank ends of a block are cut off: an eighth of a block, where program units
+    /// allow it. What is saved must be worth a run that ends, where a device's pipeline drains.
+    pub(crate) fn step_bytes(&self) -> u64 {
+        const STEPS: u64 = 8;
+        if self.block_bytes.is_multiple_of(self.unit_bytes * STEPS) {
+            self.block_bytes / STEPS
+        } else {
+            self.unit_bytes
+        }
+    }
+
     /// `range` cut at the multiples of [`block_bytes`](Self::block_bytes): one program command each.
     pub fn blocks(&self, range: Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
         let block_bytes = self.block_bytes;

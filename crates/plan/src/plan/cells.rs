@@ -60,7 +60,8 @@ impl Cells {
         for run in fine_kinds.flat_map(|kind| &kind.runs) {
             bounds.extend((0..=run.count).map(|n| run.start + n * run.unit_bytes));
         }
-        bounds.sort_unstable();
+        // Stable, because that is fast on what consists of a few ordered stretches.
+        bounds.sort();
         bounds.dedup();
 
         let mut units = Vec::new();
@@ -70,7 +71,10 @@ impl Cells {
                 let nanos = u64::try_from(run.time.as_nanos()).unwrap_or(u64::MAX);
                 let mut first = at(run.start);
                 for unit in run.units(n) {
-                    let past = first + bounds[first..].partition_point(|&bound| bound < unit.end);
+                    let inside = bounds[first..]
+                        .iter()
+                        .take_while(|&&bound| bound < unit.end);
+                    let past = first + inside.count();
                     units.push(Unit {
                         unit,
                         cells: first..past,
@@ -139,7 +143,10 @@ impl Cells {
         let mut next_unit = 0;
         for cell in 0..fates.len() {
             let first_unit = next_unit;
-            next_unit += self.units[first_unit..].partition_point(|u| u.cells.start <= cell);
+            let begin_here = self.units[first_unit..]
+                .iter()
+                .take_while(|u| u.cells.start == cell);
+            next_unit += begin_here.count();
             let Some(Step { cost, .. }) = best[cell] else {
                 continue;
             };

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::Rewrite;
 use crate::image::Segment;
-use crate::ranges;
+use crate::{Program, Rewrite, ranges};
 
 /// The segments that share bytes with `range`.
 pub(super) fn touching<'a>(
@@ -83,87 +82,121 @@ pub(super) fn is_blank(bytes: &[u8], blank: u8) -> bool {
         .all(|piece| piece == &reference[..piece.len()])
 }
 
-/// `range`, whose content is `bytes`, without the blank program units at its ends; empty if all of
-/// it is blank. `range` consists of whole program units.
+/// What of `range`, whose content is `bytes`, is worth programming over blankness: all but the
+/// blank steps at its ends. Empty if all of it is blank. `range` consists of whole steps.
 pub(super) fn without_blank_ends(
     range: &Range<u64>,
     bytes: &[u8],
     blank: u8,
-    unit_bytes: u64,
+    step_bytes: u64,
 ) -> Range<u64> {
     if is_blank(bytes, blank) {
         return range.start..range.start;
     }
     let first = bytes.iter().position(|&byte| byte != blank).unwrap_or(0) as u64;
     let last = bytes.iter().rposition(|&byte| byte != blank).unwrap_or(0) as u64;
-    let inside = range.start + first..range.start + last + 1;
-    widen(&inside, unit_bytes)
-}
-
-/// What programming without an erase takes, for a stretch of at most one block.
-pub(super) enum Overwrite {
-    /// These program units have to be programmed, and may be; none if nothing differs.
-    Allowed(Vec<Range<u64>>),
-    /// The first program unit that would need an erase, and the bytes of all such.
-    Forbidden { address: u64, bytes: u64 },
+    let worth = widen(&(range.start + first..range.start + last + 1), step_bytes);
+    worth.start.max(range.start)..worth.end.min(range.end)
 }
 
 /// How memory is programmed over what is there.
 #[derive(Clone, Copy)]
-pub(super) struct Overwriting {
-    pub(super) rewrite: Rewrite,
+pub(super) struct Overwriting<'a> {
+    pub(super) program: &'a Program,
     pub(super) blank: u8,
-    pub(super) unit_bytes: u64,
 }
 
-impl Overwriting {
-    /// Compares the present and the wanted content of `range`, whole program units.
-    pub(super) fn judge(self, range: &Range<u64>, present: &[u8], wanted: &[u8]) -> Overwrite {
+impl Overwriting<'_> {
+    /// The program units of `range` that have to be programmed so that it holds what is wanted;
+    /// `None` if that takes an erase. `range` is whole program units, at most a block.
+    pub(super) fn runs(
+        self,
+        range: &Range<u64>,
+        present: &[u8],
+        wanted: &[u8],
+    ) -> Option<Vec<Range<u64>>> {
         if present == wanted {
-            return Overwrite::Allowed(Vec::new());
+            return Some(Vec::new());
         }
         if is_blank(present, self.blank) {
-            let run = without_blank_ends(range, wanted, self.blank, self.unit_bytes);
-            return Overwrite::Allowed(vec![run]);
+            let run = without_blank_ends(range, wanted, self.blank, self.program.step_bytes());
+            return Some(vec![run]);
         }
-        let unit = self.unit_bytes as usize;
-        let mut runs = Vec::new();
-        let mut forbidden: Option<(u64, u64)> = None;
-        for (n, (old, new)) in present.chunks(unit).zip(wanted.chunks(unit)).enumerate() {
-            let start = range.start + n as u64 * self.unit_bytes;
-            if old == new {
-                continue;
-            } else if self.allows(old, new) {
-                ranges::push(&mut runs, start..start + self.unit_bytes);
-            } else {
-                let (address, bytes) = forbidden.unwrap_or((start, 0));
-                forbidden = Some((address, bytes + self.unit_bytes));
+        if self.program.rewrite == Rewrite::ClearBits {
+            if !self.clears_bits_only(present, wanted) {
+                return None;
             }
-        }
-        match (forbidden, &runs[..]) {
-            (Some((address, bytes)), _) => Overwrite::Forbidden { address, bytes },
             // Clearing bits that are clear already does no harm, and one command beats two.
-            (None, [first, .., last]) if self.rewrite == Rewrite::ClearBits => {
-                let run = first.start..last.end;
-                Overwrite::Allowed(vec![run])
-            }
-            (None, _) => Overwrite::Allowed(runs),
+            let differs = |n: &usize| present[*n] != wanted[*n];
+            let first = (0..wanted.len()).find(differs).unwrap_or(0) as u64;
+            let last = (0..wanted.len()).rfind(differs).unwrap_or(0) as u64;
+            let run = widen(
+                &(range.start + first..range.start + last + 1),
+                self.program.unit_bytes,
+            );
+            return Some(vec![run]);
         }
+        let mut runs = Vec::new();
+        for (unit, old, new) in self.units(range, present, wanted) {
+            if !self.allows(old, new) {
+                return None;
+            }
+            if old != new {
+                ranges::push(&mut runs, unit);
+            }
+        }
+        Some(runs)
     }
 
-    /// Whether one program unit may be programmed from `old` to `new`.
+    /// Start of the first program unit of `range` that needs an erase, and the bytes of all such.
+    pub(super) fn obstacles(
+        self,
+        range: &Range<u64>,
+        present: &[u8],
+        wanted: &[u8],
+    ) -> Option<(u64, u64)> {
+        let units = self.units(range, present, wanted);
+        let mut blocked = units.filter(|(_, old, new)| !self.allows(old, new));
+        let (first, ..) = blocked.next()?;
+        Some((
+            first.start,
+            self.program.unit_bytes * (1 + blocked.count() as u64),
+        ))
+    }
+
+    fn units<'a>(
+        self,
+        range: &Range<u64>,
+        present: &'a [u8],
+        wanted: &'a [u8],
+    ) -> impl Iterator<Item = (Range<u64>, &'a [u8], &'a [u8])> {
+        let bytes = self.program.unit_bytes;
+        let units = present
+            .chunks(bytes as usize)
+            .zip(wanted.chunks(bytes as usize));
+        let starts = (range.start..range.end).step_by(bytes as usize);
+        starts
+            .zip(units)
+            .map(move |(start, (old, new))| (start..start + bytes, old, new))
+    }
+
+    /// Whether one program unit may be programmed from `old` to `new`, or need not be.
     fn allows(self, old: &[u8], new: &[u8]) -> bool {
-        if is_blank(old, self.blank) {
-            return true;
-        }
-        match self.rewrite {
+        let by_rule = match self.program.rewrite {
             Rewrite::Once => false,
             Rewrite::OnlyToZero => is_blank(new, !self.blank),
-            // Bits that differ from the erased state stay that way.
-            Rewrite::ClearBits => old
-                .iter()
-                .zip(new)
-                .all(|(old, new)| (old ^ self.blank) & !(new ^ self.blank) == 0),
-        }
+            Rewrite::ClearBits => self.clears_bits_only(old, new),
+        };
+        by_rule || old == new || is_blank(old, self.blank)
+    }
+
+    /// Whether every bit that already differs from the erased state stays that way.
+    fn clears_bits_only(self, old: &[u8], new: &[u8]) -> bool {
+        let lost = |(old, new): (&u8, &u8)| (old ^ self.blank) & !(new ^ self.blank);
+        old.iter()
+            .zip(new)
+            .map(lost)
+            .fold(0, |all, lost| all | lost)
+            == 0
     }
 }

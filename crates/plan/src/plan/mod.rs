@@ -178,8 +178,8 @@ pub fn needs(
 ///
 /// Erased are the units that the image touches, with the erase kinds that take the least time in
 /// all; larger units are used where that pays for writing back what is outside, the whole memory
-/// only where nothing is. Blank program units at the ends of a block are not programmed after an
-/// erase; blank ones inside are, because one command beats two.
+/// only where nothing is. After an erase blank blocks are not programmed, nor are blank eighths at
+/// the ends of a block; what is blank inside is, because one command beats two.
 ///
 /// # Errors
 /// Why it cannot be done.

@@ -1,10 +1,11 @@
 //! Judging what becomes of each cell of the memory.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::cells::{Cell, Cells, Reach};
-use super::content::{self, Overwrite, Overwriting};
+use super::content::{self, Overwriting};
 use super::{Plan, Summary, check_image};
 use crate::image::{Image, Segment};
 use crate::survey::{Current, Look, Need};
@@ -97,20 +98,19 @@ impl<'a> Task<'a> {
         {
             return Err(PlanError::UnknownContent { range });
         }
-        let mut program = Vec::new();
-        let mut in_the_way = None;
-        for block in wanted
+        let blocks = wanted
             .iter()
-            .flat_map(|range| self.geometry.program.blocks(range.clone()))
-        {
+            .flat_map(|range| self.geometry.program.blocks(range.clone()));
+        let mut program = Vec::new();
+        let mut in_the_way: Option<(u64, u64)> = None;
+        for block in blocks {
             match self.overwrite_block(current, &block) {
-                Overwrite::Allowed(runs) => {
-                    runs.into_iter()
-                        .for_each(|run| ranges::push(&mut program, run));
-                }
-                Overwrite::Forbidden { address, bytes } => {
-                    let (address, before) = in_the_way.unwrap_or((address, 0));
-                    in_the_way = Some((address, before + bytes));
+                Ok(runs) => runs
+                    .into_iter()
+                    .for_each(|run| ranges::push(&mut program, run)),
+                Err((first, more)) => {
+                    let (address, bytes) = in_the_way.unwrap_or((first, 0));
+                    in_the_way = Some((address, bytes + more));
                 }
             }
         }
@@ -269,31 +269,51 @@ impl<'a> Task<'a> {
             .iter()
             .flat_map(|range| self.geometry.program.blocks(range.clone()))
         {
-            match self.overwrite_block(current, &block) {
-                Overwrite::Allowed(more) => {
-                    more.into_iter()
-                        .for_each(|run| ranges::push(&mut runs, run));
-                }
-                Overwrite::Forbidden { .. } => return None,
-            }
+            let (present, wanted) = self.before_and_after(current, &block);
+            let more = self.overwriting().runs(&block, &present, &wanted)?;
+            more.into_iter()
+                .for_each(|run| ranges::push(&mut runs, run));
         }
         Some(runs)
     }
 
-    /// Judges at most one block, all of whose content is known.
-    fn overwrite_block(&self, current: &Current, block: &Range<u64>) -> Overwrite {
-        let rules = Overwriting {
-            rewrite: self.geometry.program.rewrite,
+    /// What to program in a block, all of whose content is known; or the address of the first
+    /// program unit that needs an erase, and the bytes of all such.
+    fn overwrite_block(
+        &self,
+        current: &Current,
+        block: &Range<u64>,
+    ) -> Result<Vec<Range<u64>>, (u64, u64)> {
+        let (present, wanted) = self.before_and_after(current, block);
+        let rules = self.overwriting();
+        let runs = rules.runs(block, &present, &wanted);
+        runs.ok_or_else(|| {
+            rules
+                .obstacles(block, &present, &wanted)
+                .unwrap_or((block.start, 0))
+        })
+    }
+
+    fn overwriting(&self) -> Overwriting<'_> {
+        Overwriting {
+            program: &self.geometry.program,
             blank: self.geometry.erased,
-            unit_bytes: self.geometry.program.unit_bytes,
-        };
-        let present = content::bytes(current.contents(), block, self.geometry.erased);
-        if let Some(wanted) = self.image.slice(block) {
-            return rules.judge(block, &present, wanted);
+        }
+    }
+
+    /// The content of a range that is known: as it is, and with the image over it.
+    fn before_and_after<'b>(
+        &'b self,
+        current: &'b Current,
+        range: &Range<u64>,
+    ) -> (Cow<'b, [u8]>, Cow<'b, [u8]>) {
+        let present = content::bytes(current.contents(), range, self.geometry.erased);
+        if let Some(wanted) = self.image.slice(range) {
+            return (present, Cow::Borrowed(wanted));
         }
         let mut wanted = present.to_vec();
-        content::overlay(&mut wanted, block, self.image.segments(), block);
-        rules.judge(block, &present, &wanted)
+        content::overlay(&mut wanted, range, self.image.segments(), range);
+        (present, Cow::Owned(wanted))
     }
 
     /// The plan that erases `units`, and programs `overwrites` where nothing is erased.
@@ -357,15 +377,35 @@ impl<'a> Task<'a> {
             ..
         } = self.geometry;
         let mut runs = Vec::new();
-        for block in filled
-            .iter()
-            .flat_map(|range| program.blocks(range.clone()))
-        {
-            let bytes = plan.content(&block);
-            let run = content::without_blank_ends(&block, &bytes, *blank, program.unit_bytes);
-            ranges::push(&mut runs, run);
+        for stretch in filled.iter().flat_map(|range| self.stretches(range)) {
+            let bytes = plan.content(&stretch);
+            for block in program.blocks(stretch.clone()) {
+                let (from, to) = (block.start - stretch.start, block.end - stretch.start);
+                let bytes = &bytes[from as usize..to as usize];
+                let run = content::without_blank_ends(&block, bytes, *blank, program.step_bytes());
+                ranges::push(&mut runs, run);
+            }
         }
         runs
+    }
+
+    /// Cuts `range` at multiples of blocks: where a segment of the image has several blocks they
+    /// stay together, the others come one by one.
+    fn stretches(&self, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
+        let block_bytes = self.geometry.program.block_bytes;
+        let Range { mut start, end } = *range;
+        std::iter::from_fn(move || {
+            let from = start;
+            let segment = content::touching(self.image.segments(), &(from..end)).next();
+            let shared = segment.filter(|segment| segment.address <= from);
+            let shared_end = shared.map_or(from, |segment| segment.range().end);
+            let next_block = (from / block_bytes + 1) * block_bytes;
+            start = match shared_end {
+                all if all >= end => end,
+                part => (part / block_bytes * block_bytes).max(next_block).min(end),
+            };
+            (from < end).then_some(from..start)
+        })
     }
 
     /// What is outside the image where it is erased: to be written back, or lost.

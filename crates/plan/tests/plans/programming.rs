@@ -58,14 +58,14 @@ fn what_is_blank_depends_on_the_memory() {
 }
 
 #[test]
-fn blank_units_are_cut_off_the_ends_of_a_block_but_not_out_of_its_middle() {
+fn blank_eighths_are_cut_off_the_ends_of_a_block_but_not_out_of_its_middle() {
     let mut data = vec![0xFF; 0x100];
     data[0x21] = 1;
     data[0x90] = 2;
     let image = image(&[(0x0800_0000, &data)]);
     let plan = plan_for(g0(), &image, |_| {}).unwrap();
-    assert_eq!(plan.programs(), [0x0800_0020..0x0800_0098]);
-    assert_eq!(plan.summary().blank_bytes, 0x100 - 0x78);
+    assert_eq!(plan.programs(), [0x0800_0020..0x0800_00A0]);
+    assert_eq!(plan.summary().blank_bytes, 0x100 - 0x80);
 }
 
 #[test]
