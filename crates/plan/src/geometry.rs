@@ -107,6 +107,10 @@ impl Geometry {
         if self.range.start >= self.range.end {
             return Err(GeometryError::Empty);
         }
+        let bytes = self.range.end - self.range.start;
+        if bytes > MOST_MEMORY_BYTES {
+            return Err(GeometryError::TooLarge { bytes });
+        }
         let unit = self.program.unit_bytes;
         let block = self.program.block_bytes;
         if !unit.is_power_of_two()
@@ -281,8 +285,12 @@ impl Program {
 /// largest known is 512 (page of a 512 Mbit Spansion SPI NOR); the rest is room.
 pub const MOST_BLOCK_BYTES: u64 = 64 * 1024;
 
-/// Most units of one erase kind that are believed: 1 GiB of 4 KiB, four times the largest serial NOR
-/// (2 Gbit). Planning takes time and memory for each.
+/// Largest memory that is believed, in bytes: four times the largest serial NOR (2 Gbit). Its content
+/// may have to be held in memory.
+pub const MOST_MEMORY_BYTES: u64 = 1 << 30;
+
+/// Most units of one erase kind that are believed: [`MOST_MEMORY_BYTES`] of 4 KiB. Planning takes
+/// time and memory for each.
 pub const MOST_UNITS: u64 = 1 << 18;
 
 /// What makes no sense in a [`Geometry`].
@@ -292,6 +300,12 @@ pub enum GeometryError {
     /// There is no memory.
     #[error("the memory is empty")]
     Empty,
+    /// More than [`MOST_MEMORY_BYTES`].
+    #[error("no memory has {bytes} bytes")]
+    TooLarge {
+        /// Size of [`Geometry::range`].
+        bytes: u64,
+    },
     /// The program unit is no power of two, or the block no reasonable multiple of it.
     #[error("program units of {unit_bytes} in blocks of {block_bytes} bytes are not possible")]
     Program {

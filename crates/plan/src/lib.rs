@@ -26,8 +26,8 @@ pub use device::{Failure, FlashDevice, Mismatch, Tick};
 pub use error::PlanError;
 pub use execute::{Cause, Report, RunError, TargetState, execute};
 pub use geometry::{
-    Costs, EraseKind, EraseUnit, Geometry, GeometryError, MOST_BLOCK_BYTES, MOST_UNITS, Program,
-    Rewrite, Run,
+    Costs, EraseKind, EraseUnit, Geometry, GeometryError, MOST_BLOCK_BYTES, MOST_MEMORY_BYTES,
+    MOST_UNITS, Program, Rewrite, Run,
 };
 pub use image::{Format, Image, ImageError, ParseOptions, Segment};
 pub use meter::{Event, OnEvent, Phase};

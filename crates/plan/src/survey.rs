@@ -7,7 +7,7 @@ use crate::execute::CALL_BYTES;
 use crate::image::{Image, Segment};
 use crate::meter::{Meter, OnEvent, Phase};
 use crate::plan::check_ranges;
-use crate::{Cause, FlashDevice, RunError, ranges};
+use crate::{Cause, FlashDevice, Geometry, PlanError, RunError, ranges};
 
 /// Something that must be known before a plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,11 +116,19 @@ pub fn read_range(
     on_event: &mut OnEvent<'_>,
 ) -> Result<Vec<u8>, RunError> {
     let mut meter = Meter::new(on_event);
-    check_ranges(device.geometry(), std::slice::from_ref(&range))
+    check(device.geometry(), &[&range])
         .map_err(Cause::from)
         .and_then(|()| meter.begin(Phase::Reading, range.end - range.start))
         .and_then(|()| read(device, &range, &mut meter))
         .map_err(|cause| RunError::untouched(Phase::Reading, cause))
+}
+
+/// Refuses a memory that makes no sense, and ranges that are not all memory.
+fn check(geometry: &Geometry, ranges: &[&Range<u64>]) -> Result<(), PlanError> {
+    geometry.check()?;
+    ranges
+        .iter()
+        .try_for_each(|range| check_ranges(geometry, std::slice::from_ref(range)))
 }
 
 fn read(
@@ -148,9 +156,8 @@ struct Survey<'a, 'b, 'c> {
 
 impl Survey<'_, '_, '_> {
     fn look_at(&mut self, needs: &[Need]) -> Result<(), Cause> {
-        for need in needs {
-            check_ranges(self.device.geometry(), std::slice::from_ref(&need.range))?;
-        }
+        let ranges: Vec<_> = needs.iter().map(|need| &need.range).collect();
+        check(self.device.geometry(), &ranges)?;
         let total = needs
             .iter()
             .map(|need| need.range.end - need.range.start)

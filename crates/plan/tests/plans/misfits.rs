@@ -2,8 +2,8 @@
 
 use flashwire_plan::image::Image;
 use flashwire_plan::{
-    Current, EraseKind, Geometry, GeometryError, MOST_BLOCK_BYTES, Options, PlanError, Rewrite,
-    needs, plan, plan_erase, plan_verify,
+    Current, EraseKind, Geometry, GeometryError, MOST_BLOCK_BYTES, MOST_MEMORY_BYTES, Options,
+    PlanError, Rewrite, needs, plan, plan_erase, plan_verify,
 };
 
 use crate::geometries::{f103, kind, nor, whole, with_hole};
@@ -112,6 +112,11 @@ fn fault(change: impl FnOnce(&mut Geometry)) -> GeometryError {
 fn a_geometry_that_makes_no_sense_is_an_error_and_nothing_worse() {
     let start = 0x0800_0000;
     assert_eq!(fault(|g| g.range.end = start), GeometryError::Empty);
+    let bytes = MOST_MEMORY_BYTES + 2;
+    assert_eq!(
+        fault(|g| g.range.end = start + bytes),
+        GeometryError::TooLarge { bytes }
+    );
     for (unit_bytes, block_bytes) in [
         (0, 256),
         (3, 256),
@@ -180,8 +185,8 @@ fn erase_kinds_that_do_not_fit_are_named() {
         );
     }
     let huge = Geometry {
-        range: 0..1 << 40,
-        erase_kinds: vec![kind("tiny", &[(0, 4, 1 << 38, 1)])],
+        range: 0..1 << 20,
+        erase_kinds: vec![kind("tiny", &[(0, 2, 1 << 19, 1)])],
         ..f103()
     };
     assert_eq!(

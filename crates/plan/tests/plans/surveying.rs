@@ -160,6 +160,17 @@ fn what_is_no_memory_is_not_read() {
 }
 
 #[test]
+fn a_memory_of_absurd_size_is_not_even_asked() {
+    let mut memory = Memory::full(f103());
+    memory.geometry.range.end = u64::MAX - 1;
+    let error = read_range(&mut memory, 0..u64::MAX - 1, &mut go_on).unwrap_err();
+    assert!(
+        matches!(error.cause, Cause::Refused(PlanError::Geometry(_))),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_range_is_read_as_it_is() {
     let mut memory = Memory::full(f103());
     let range = 0x0800_0003..0x0800_F001;
