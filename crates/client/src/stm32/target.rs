@@ -1,5 +1,6 @@
 //! The flash behind a loader, as the planner and the executor want it.
 
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::ops::{ControlFlow, Range};
 
@@ -20,6 +21,9 @@ pub struct Target {
     pages: Pages,
     /// Whether pipelining and checksum have been tried out.
     ready: bool,
+    /// Blocks that [`FlashDevice::matches`] has read, until the flash is changed: a range that
+    /// differs is asked for again in halves.
+    seen: BTreeMap<u32, Vec<u8>>,
 }
 
 /// Most bytes that one checksum is asked for: progress and cancelling stay lively.
@@ -39,6 +43,7 @@ impl Target {
             geometry,
             pages,
             ready: false,
+            seen: BTreeMap::new(),
         }
     }
 
@@ -259,6 +264,34 @@ impl Target {
         Ok(Some(crc == wanted.value()))
     }
 
+    /// Whether the flash holds `expected`, by reading up to the first block that differs.
+    fn same_by_reading(
+        &mut self,
+        address: u32,
+        expected: &[u8],
+        tick: &mut Tick<'_>,
+    ) -> Result<bool, Failure> {
+        for block in block_ranges(address, expected.len()) {
+            let at = address + block.start as u32;
+            let wanted = &expected[block];
+            let seen = self.seen.get(&at).filter(|seen| seen.len() == wanted.len());
+            let same = match seen {
+                Some(seen) => seen == wanted,
+                None => {
+                    let mut found = vec![0; wanted.len()];
+                    self.read_blocks(at, &mut found, tick)?;
+                    let same = found == wanted;
+                    self.seen.insert(at, found);
+                    same
+                }
+            };
+            if !same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Compares by reading. A block that differs is read again: a disturbed line must not pass for
     /// wrong content.
     fn compare_by_reading(
@@ -306,6 +339,7 @@ impl FlashDevice for Target {
 
     fn erase(&mut self, units: &[EraseUnit], tick: &mut Tick<'_>) -> Result<(), Failure> {
         self.make_ready().map_err(failure)?;
+        self.seen.clear();
         for same_kind in units.chunk_by(|one, next| one.kind == next.kind) {
             if self.geometry.erase_kinds[same_kind[0].kind].whole {
                 self.erase_everything().map_err(failure)?;
@@ -326,6 +360,7 @@ impl FlashDevice for Target {
 
     fn program(&mut self, address: u64, data: &[u8], tick: &mut Tick<'_>) -> Result<(), Failure> {
         self.make_ready().map_err(failure)?;
+        self.seen.clear();
         let address = address as u32;
         for block in block_ranges(address, data.len()) {
             let at = address + block.start as u32;
@@ -360,6 +395,20 @@ impl FlashDevice for Target {
             first = first.or(mismatch);
         }
         Ok(first.map(|first| Mismatch { count, ..first }))
+    }
+
+    fn matches(
+        &mut self,
+        address: u64,
+        expected: &[u8],
+        tick: &mut Tick<'_>,
+    ) -> Result<bool, Failure> {
+        self.make_ready().map_err(failure)?;
+        let address = address as u32;
+        match self.same_by_checksum(address, expected).map_err(failure)? {
+            Some(same) => Ok(same),
+            None => self.same_by_reading(address, expected, tick),
+        }
     }
 }
 
