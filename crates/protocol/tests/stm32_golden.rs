@@ -22,6 +22,12 @@ fn every_opcode_is_its_code_and_complement() {
         (Command::ReadoutProtect, [0x82, 0x7D]),
         (Command::ReadoutUnprotect, [0x92, 0x6D]),
         (Command::GetChecksum, [0xA1, 0x5E]),
+        (Command::NoStretchWriteMemory, [0x32, 0xCD]),
+        (Command::NoStretchErase, [0x45, 0xBA]),
+        (Command::NoStretchWriteProtect, [0x64, 0x9B]),
+        (Command::NoStretchWriteUnprotect, [0x74, 0x8B]),
+        (Command::NoStretchReadoutProtect, [0x83, 0x7C]),
+        (Command::NoStretchReadoutUnprotect, [0x93, 0x6C]),
     ];
     assert_eq!(golden.len(), Command::ALL.len());
     for (command, bytes) in golden {
@@ -228,12 +234,13 @@ fn the_crc_unit_of_a_fresh_chip_gives_the_known_value_of_one_zero_word() {
 }
 
 #[test]
-fn only_four_commands_work_under_read_protection() {
-    let allowed: [Command; 4] = [
+fn only_questions_and_unprotecting_work_under_read_protection() {
+    let allowed: [Command; 5] = [
         Command::Get,
         Command::GetVersion,
         Command::GetId,
         Command::ReadoutUnprotect,
+        Command::NoStretchReadoutUnprotect,
     ];
     for command in Command::ALL {
         assert_eq!(
@@ -242,4 +249,109 @@ fn only_four_commands_work_under_read_protection() {
             "{command}"
         );
     }
+}
+
+// I2C: AN4221.
+
+/// The answer of an STM32H7 loader with I2C protocol 1.2, as a public transcript has it; the same as
+/// the list of AN4221, section 2.1.
+const H7_GET: [u8; 20] = [
+    0x12, 0x12, 0x00, 0x01, 0x02, 0x11, 0x21, 0x31, 0x44, 0x63, 0x73, 0x82, 0x92, 0x32, 0x45, 0x64,
+    0x74, 0x83, 0x93, 0xA1,
+];
+
+#[test]
+fn the_answer_of_an_h7_loader_on_i2c_is_read_whole() {
+    let get = GetAnswer::decode(&H7_GET[1..]).unwrap();
+    assert_eq!(get.version, 0x12);
+    assert_eq!(GetAnswer::i2c_count(get.version), Some(H7_GET[0]));
+    assert_eq!(GetAnswer::body_bytes(H7_GET[0]), H7_GET.len() - 1);
+    let mut listed = H7_GET[2..].to_vec();
+    listed.sort_unstable();
+    assert!(get.commands.codes().eq(listed));
+    for command in Command::ALL {
+        if let Some(twin) = command.no_stretch() {
+            assert!(get.commands.contains(command), "{command}");
+            assert!(get.commands.contains(twin), "{twin}");
+            assert!(twin.answers_busy() && !command.answers_busy());
+        }
+    }
+}
+
+#[test]
+fn the_lists_of_the_i2c_versions_are_as_long_as_the_document_says() {
+    for (version, count) in [
+        (0x10, Some(11)),
+        (0x11, Some(17)),
+        (0x12, Some(18)),
+        (0x20, None),
+    ] {
+        assert_eq!(GetAnswer::i2c_count(version), count, "0x{version:02X}");
+    }
+}
+
+/// The examples of AN4221, sections 2.7 and 2.13.
+#[test]
+fn an_erase_on_i2c_is_two_messages() {
+    let golden: [(&[u16], &[u8], &[u8]); 2] = [
+        (&[1], &[0x00, 0x00, 0x00], &[0x00, 0x01, 0x01]),
+        (
+            &[1, 2],
+            &[0x00, 0x01, 0x01],
+            &[0x00, 0x01, 0x00, 0x02, 0x03],
+        ),
+    ];
+    for (pages, count, list) in golden {
+        assert_eq!(Frame::page_count(pages.len()).unwrap().as_bytes(), count);
+        assert_eq!(Frame::page_list(pages).unwrap().as_bytes(), list);
+        assert_eq!(decode_page_count(count), Ok(PageCount::Pages(pages.len())));
+        assert_eq!(check(list), Ok(&list[..list.len() - 1]));
+    }
+    assert_eq!(
+        Frame::page_count(512).unwrap().as_bytes(),
+        [0x01, 0xFF, 0xFE]
+    );
+    assert_eq!(Frame::page_count(0), None);
+    assert_eq!(Frame::page_count(Frame::MAX_ERASE_LIST + 1), None);
+    assert_eq!(Frame::page_list(&[]), None);
+    assert_eq!(Frame::page_list(&[0; Frame::MAX_ERASE_LIST + 1]), None);
+}
+
+#[test]
+fn a_special_erase_on_i2c_is_the_first_message_only() {
+    for (erase, bytes) in [
+        (SpecialErase::Mass, [0xFF, 0xFF, 0x00]),
+        (SpecialErase::Bank1, [0xFF, 0xFE, 0x01]),
+        (SpecialErase::Bank2, [0xFF, 0xFD, 0x02]),
+    ] {
+        assert_eq!(Frame::special_erase(erase).as_bytes(), bytes);
+        assert_eq!(decode_page_count(&bytes), Ok(PageCount::Special(erase)));
+    }
+    assert_eq!(
+        decode_page_count(&[0xFF, 0xF0, 0x0F]),
+        Err(DecodeError::Reserved(0xFFF0))
+    );
+    assert_eq!(
+        decode_page_count(&[0x00, 0x01, 0x00]),
+        Err(DecodeError::Checksum)
+    );
+    assert_eq!(decode_page_count(&[0x00, 0x00]), Err(DecodeError::Length));
+}
+
+#[test]
+fn write_protect_on_i2c_is_a_count_with_its_complement_and_a_list() {
+    assert_eq!(Frame::sector_count(2).unwrap().as_bytes(), [0x01, 0xFE]);
+    assert_eq!(
+        Frame::sector_list(&[0x03, 0x05]).unwrap().as_bytes(),
+        [0x03, 0x05, 0x06]
+    );
+    assert_eq!(Frame::sector_count(257), None);
+    assert_eq!(Frame::sector_list(&[]), None);
+    assert_eq!(Frame::sector_list(&[0; 257]), None);
+}
+
+#[test]
+fn busy_is_neither_yes_nor_no() {
+    assert_eq!(BUSY, 0x76);
+    assert_eq!(GetVersionAnswer::I2C_BYTES, 1);
 }

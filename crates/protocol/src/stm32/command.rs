@@ -2,7 +2,8 @@
 
 use super::complement;
 
-/// A command of the loader. AN3155, section 3, table 2.
+/// A command of the loader. AN3155, section 3, table 2; those called No-Stretch are for I2C only:
+/// AN4221 revision 14, section 2, table 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Command {
@@ -51,29 +52,53 @@ pub enum Command {
     /// Command of one family, with two payloads. Section 3.15.
     #[doc(alias = "0x51")]
     ExtendedSpecial = 0x51,
+    /// Write Memory that answers [`BUSY`](super::BUSY) while it programs. AN4221, section 2.12.
+    #[doc(alias = "0x32")]
+    NoStretchWriteMemory = 0x32,
+    /// Extended Erase that answers [`BUSY`](super::BUSY) while it erases. AN4221, section 2.13.
+    #[doc(alias = "0x45")]
+    NoStretchErase = 0x45,
+    /// Write Protect that answers [`BUSY`](super::BUSY) while it works. AN4221, section 2.16.
+    #[doc(alias = "0x64")]
+    NoStretchWriteProtect = 0x64,
+    /// Write Unprotect that answers [`BUSY`](super::BUSY) while it works. AN4221, section 2.17.
+    #[doc(alias = "0x74")]
+    NoStretchWriteUnprotect = 0x74,
+    /// Readout Protect that answers [`BUSY`](super::BUSY) while it works. AN4221, section 2.18.
+    #[doc(alias = "0x83")]
+    NoStretchReadoutProtect = 0x83,
+    /// Readout Unprotect that answers [`BUSY`](super::BUSY) while it erases. AN4221, section 2.19.
+    #[doc(alias = "0x93")]
+    NoStretchReadoutUnprotect = 0x93,
 }
 
-/// A command code that AN3155 does not know.
+/// A command code that neither AN3155 nor AN4221 knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownCommand(pub u8);
 
 impl Command {
     /// Every command, in the order of their codes.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 21] = [
         Self::Get,
         Self::GetVersion,
         Self::GetId,
         Self::ReadMemory,
         Self::Go,
         Self::WriteMemory,
+        Self::NoStretchWriteMemory,
         Self::Erase,
         Self::ExtendedErase,
+        Self::NoStretchErase,
         Self::Special,
         Self::ExtendedSpecial,
         Self::WriteProtect,
+        Self::NoStretchWriteProtect,
         Self::WriteUnprotect,
+        Self::NoStretchWriteUnprotect,
         Self::ReadoutProtect,
+        Self::NoStretchReadoutProtect,
         Self::ReadoutUnprotect,
+        Self::NoStretchReadoutUnprotect,
         Self::GetChecksum,
     ];
 
@@ -100,6 +125,12 @@ impl Command {
             Self::ExtendedErase => "Extended Erase",
             Self::Special => "Special",
             Self::ExtendedSpecial => "Extended Special",
+            Self::NoStretchWriteMemory => "No-Stretch Write Memory",
+            Self::NoStretchErase => "No-Stretch Erase",
+            Self::NoStretchWriteProtect => "No-Stretch Write Protect",
+            Self::NoStretchWriteUnprotect => "No-Stretch Write Unprotect",
+            Self::NoStretchReadoutProtect => "No-Stretch Readout Protect",
+            Self::NoStretchReadoutUnprotect => "No-Stretch Readout Unprotect",
             Self::WriteProtect => "Write Protect",
             Self::WriteUnprotect => "Write Unprotect",
             Self::ReadoutProtect => "Readout Protect",
@@ -108,12 +139,45 @@ impl Command {
         }
     }
 
+    /// The command that does the same on I2C without holding the clock meanwhile, if there is one.
+    /// AN4221, section 2, table 2.
+    pub const fn no_stretch(self) -> Option<Self> {
+        match self {
+            Self::WriteMemory => Some(Self::NoStretchWriteMemory),
+            Self::ExtendedErase => Some(Self::NoStretchErase),
+            Self::WriteProtect => Some(Self::NoStretchWriteProtect),
+            Self::WriteUnprotect => Some(Self::NoStretchWriteUnprotect),
+            Self::ReadoutProtect => Some(Self::NoStretchReadoutProtect),
+            Self::ReadoutUnprotect => Some(Self::NoStretchReadoutUnprotect),
+            _ => None,
+        }
+    }
+
+    /// Whether a loader answers [`BUSY`](super::BUSY) while it does what the command asks for,
+    /// instead of holding the clock. AN4221, section 2, "No-Stretch commands"; sections 2.12 to 2.20.
+    pub const fn answers_busy(self) -> bool {
+        matches!(
+            self,
+            Self::NoStretchWriteMemory
+                | Self::NoStretchErase
+                | Self::NoStretchWriteProtect
+                | Self::NoStretchWriteUnprotect
+                | Self::NoStretchReadoutProtect
+                | Self::NoStretchReadoutUnprotect
+                | Self::GetChecksum
+        )
+    }
+
     /// Whether a loader executes it while the flash is read protected. AN3155, section 3, table 2,
-    /// note on read protection.
+    /// note on read protection; AN4221, section 2, table 2, note 2.
     pub const fn works_under_read_protection(self) -> bool {
         matches!(
             self,
-            Self::Get | Self::GetVersion | Self::GetId | Self::ReadoutUnprotect
+            Self::Get
+                | Self::GetVersion
+                | Self::GetId
+                | Self::ReadoutUnprotect
+                | Self::NoStretchReadoutUnprotect
         )
     }
 }

@@ -111,6 +111,42 @@ impl Frame {
     pub fn sectors(sectors: &[u8]) -> Option<Self> {
         Self::data(sectors)
     }
+
+    /// How many pages are to be erased, 1 to [`MAX_ERASE_LIST`](Self::MAX_ERASE_LIST): on I2C a
+    /// message of its own, acknowledged before the [`page_list`](Self::page_list). AN4221, sections
+    /// 2.7 and 2.13. A [`special_erase`](Self::special_erase) is the only message.
+    pub fn page_count(pages: usize) -> Option<Self> {
+        if pages == 0 || pages > Self::MAX_ERASE_LIST {
+            return None;
+        }
+        let count = pages as u16 - 1;
+        Some(Self::empty().push(&count.to_be_bytes()).closed_by_xor())
+    }
+
+    /// The pages to be erased, on I2C; as many as the [`page_count`](Self::page_count) said. AN4221,
+    /// sections 2.7 and 2.13.
+    pub fn page_list(pages: &[u16]) -> Option<Self> {
+        if pages.is_empty() || pages.len() > Self::MAX_ERASE_LIST {
+            return None;
+        }
+        let list = pages
+            .iter()
+            .fold(Self::empty(), |frame, page| frame.push(&page.to_be_bytes()));
+        Some(list.closed_by_xor())
+    }
+
+    /// How many sectors are to be protected, 1 to 256: on I2C a message of its own, acknowledged
+    /// before the [`sector_list`](Self::sector_list). AN4221, sections 2.8 and 2.16.
+    pub fn sector_count(sectors: usize) -> Option<Self> {
+        Self::byte_count(sectors)
+    }
+
+    /// The sectors to be protected, on I2C; as many as the [`sector_count`](Self::sector_count)
+    /// said. AN4221, sections 2.8 and 2.16.
+    pub fn sector_list(sectors: &[u8]) -> Option<Self> {
+        count_field(sectors.len(), BLOCK_BYTES)?;
+        Some(Self::empty().push(sectors).closed_by_xor())
+    }
 }
 
 impl core::fmt::Debug for Frame {
@@ -232,7 +268,32 @@ pub fn decode_extended_erase(frame: &[u8]) -> Result<EraseRequest<'_>, DecodeErr
     }
 }
 
-/// What a loader says of itself in answer to Get. AN3155, section 3.1.
+/// What the first message of an erase on I2C announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageCount {
+    /// A bank or the whole flash; nothing follows.
+    Special(SpecialErase),
+    /// A list of so many pages.
+    Pages(usize),
+}
+
+/// Reads the first message of an erase on I2C. AN4221, sections 2.7 and 2.13.
+///
+/// # Errors
+/// [`DecodeError::Reserved`] for the special codes without a meaning, [`DecodeError::Length`] if it
+/// is not three bytes long, [`DecodeError::Checksum`].
+pub fn decode_page_count(frame: &[u8]) -> Result<PageCount, DecodeError> {
+    let count = check(frame)?.try_into().map_err(|_| DecodeError::Length)?;
+    match u16::from_be_bytes(count) {
+        0xFFFF => Ok(PageCount::Special(SpecialErase::Mass)),
+        0xFFFE => Ok(PageCount::Special(SpecialErase::Bank1)),
+        0xFFFD => Ok(PageCount::Special(SpecialErase::Bank2)),
+        code @ 0xFFF0.. => Err(DecodeError::Reserved(code)),
+        count => Ok(PageCount::Pages(usize::from(count) + 1)),
+    }
+}
+
+/// What a loader says of itself in answer to Get. AN3155, section 3.1; AN4221, section 2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GetAnswer {
     /// Protocol version, one decimal digit in each half: 0x22 is 2.2.
@@ -245,6 +306,18 @@ impl GetAnswer {
     /// Bytes that follow the count byte: version and codes. The final ACK is not counted.
     pub const fn body_bytes(count: u8) -> usize {
         count as usize + 1
+    }
+
+    /// How many commands a loader lists on I2C, if the protocol's version tells: the answer has to
+    /// be read in one piece, so that its length has to be known before. AN4221, section 2.1; from
+    /// version 2.0 on it differs from part to part.
+    pub const fn i2c_count(version: u8) -> Option<u8> {
+        match version {
+            0x10 => Some(11),
+            0x11 => Some(17),
+            0x12 => Some(18),
+            _ => None,
+        }
     }
 
     /// Reads version and codes: what follows the count byte, without the final ACK.
@@ -272,6 +345,10 @@ pub struct GetVersionAnswer {
 impl GetVersionAnswer {
     /// Length of the answer between its two ACKs, in bytes.
     pub const BYTES: usize = 3;
+
+    /// Length of the answer between its two ACKs on I2C, in bytes: the version only. AN4221, section
+    /// 2.2.
+    pub const I2C_BYTES: usize = 1;
 
     /// Reads what stands between the two ACKs.
     pub const fn decode(body: [u8; Self::BYTES]) -> Self {

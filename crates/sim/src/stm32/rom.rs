@@ -372,7 +372,7 @@ impl Rom {
                 out.then(Step::Reset);
             }
             // No part here lists them.
-            Command::Special | Command::ExtendedSpecial => {}
+            _ => {}
         }
         Phase::Opcode
     }
