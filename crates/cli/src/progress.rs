@@ -90,6 +90,11 @@ impl Watcher for ProgressView {
         self.screen.warn(text);
     }
 
+    fn say(&mut self, text: &str) {
+        self.clear();
+        self.screen.say(text);
+    }
+
     fn note(&mut self, text: &str) {
         if self.screen.args.verbose {
             self.clear();

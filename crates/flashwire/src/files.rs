@@ -154,7 +154,7 @@ impl NewFile {
     /// found before anything happens to the target.
     ///
     /// # Errors
-    /// [`FileError::Unwritable`], [`FileError::NotAFile`] for a directory.
+    /// [`FileError::Unwritable`].
     pub fn create(path: &Path) -> Result<Self, FileError> {
         let unwritable = |source| FileError::Unwritable {
             path: path.to_owned(),
@@ -165,10 +165,7 @@ impl NewFile {
         let old = fs::metadata(&wanted).ok();
         match &old {
             Some(old) if old.is_dir() => {
-                return Err(FileError::NotAFile {
-                    path: path.to_owned(),
-                    what: "a directory",
-                });
+                return Err(unwritable(io::ErrorKind::IsADirectory.into()));
             }
             Some(old) if !old.is_file() => {
                 let file = File::options()

@@ -5,7 +5,7 @@ use std::path::Path;
 use flashwire_plan::image::WriteOptions;
 use flashwire_plan::{Format, Image, ImageError, ParseOptions, Segment};
 
-use crate::error::{Error, Problem};
+use crate::error::Error;
 use crate::files;
 
 /// What the user says about a file beyond its name.
@@ -74,10 +74,7 @@ pub fn to_bytes(image: &Image, format: Format, fill: u8, name: &str) -> Result<V
         ..WriteOptions::default()
     };
     let bytes = image.to_bytes(format, &options);
-    Ok(bytes.map_err(|source| Problem::Inexpressible {
-        file: name.to_owned(),
-        source,
-    })?)
+    bytes.map_err(|error| Error::from(error).about(name))
 }
 
 /// The image of these pieces.
@@ -108,10 +105,7 @@ pub fn place(image: Image, address: u64, name: &str) -> Result<Image, Error> {
 }
 
 fn named(image: Result<Image, ImageError>, file: &str) -> Result<Image, Error> {
-    Ok(image.map_err(|source| Problem::Image {
-        file: file.to_owned(),
-        source,
-    })?)
+    image.map_err(|error| Error::from(error).about(file))
 }
 
 /// Where an ARM program in `image` has its vector table, if that can be told: the first piece whose

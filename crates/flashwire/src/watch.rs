@@ -17,6 +17,11 @@ pub trait Watcher {
         let _ = text;
     }
 
+    /// What takes its time now, where there is no progress to show; a sentence fragment.
+    fn say(&mut self, text: &str) {
+        let _ = text;
+    }
+
     /// Something that a curious person may want to know; a sentence fragment.
     fn note(&mut self, text: &str) {
         let _ = text;

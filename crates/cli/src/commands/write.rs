@@ -48,12 +48,12 @@ pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
 pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
     let image = load(&args.file, run.config.address)?;
+    let name = files::name(&args.file.file);
     run.with_session(|session, info, watcher| {
         run.say_target(info);
-        let job = session.plan_verify(&image)?;
+        let job = session.plan_verify(&image, &name)?;
         let outcome = session.execute(&job, watcher)?;
         let checked = bytes(job.plan().summary().verified_bytes);
-        let name = files::name(&args.file.file);
         screen.say(&format!(
             "the flash holds {name}: {checked} compared in {}",
             time(&outcome, session.is_simulated())

@@ -12,6 +12,10 @@ pub struct Aftermath {
     pub state: TargetState,
     /// How many erase units the job wanted to erase.
     pub planned_units: usize,
+    /// Whether the job was only to erase.
+    pub only_erasing: bool,
+    /// Whether the flash was compared and did not hold what it should.
+    pub differs: bool,
     /// Where the old content is that the job had to read.
     pub kept: Kept,
 }
@@ -68,8 +72,16 @@ impl Aftermath {
         if !state.touched {
             return "the flash is as it was".to_owned();
         }
+        let done = if self.only_erasing {
+            "erased"
+        } else {
+            "written"
+        };
+        if self.differs {
+            return format!("everything was {done}, and that did not take everywhere");
+        }
         if state.all_written {
-            return "everything is written, but not verified".to_owned();
+            return format!("everything is {done}, but not verified");
         }
         match state.programmed_to {
             Some(address) => format!("the flash is written below {address:#010x} and no further"),

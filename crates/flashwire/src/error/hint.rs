@@ -45,7 +45,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 48] = [
+pub const ALL: [&Hint; 49] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -61,6 +61,7 @@ pub const ALL: [&Hint; 48] = [
     &PORT_NOT_SERIAL,
     &PORT_UNSUPPORTED,
     &PORT_FAILED,
+    &CONNECT_FAILED,
     &LISTEN_FAILED,
     &STM32_NO_ANSWER,
     &STM32_BABBLE,
@@ -104,12 +105,12 @@ pub fn find(code: &str) -> Option<&'static Hint> {
 pub(crate) static USAGE: Hint = Hint {
     code: "usage",
     exit: Exit::Usage,
-    likely: "two options contradict each other",
-    remedy: "see `flashwire help` or add --help to the command",
+    likely: "a typing mistake, or options that do not go together",
+    remedy: "the command with --help",
     text: "\
-The command line asks for something that makes no sense as a whole: options that contradict each
-other, data and JSON both on standard output, or a range that is turned round. Nothing was opened
-and nothing was changed.\n",
+The command line asks for something that cannot be: a value that an option does not take, options
+that contradict each other, data and JSON both on standard output, or an empty range. Nothing was
+changed.\n",
 };
 
 pub(crate) static NO_PORT: Hint = Hint {
@@ -286,6 +287,18 @@ pub(crate) static PORT_FAILED: Hint = Hint {
     text: "\
 The system refused to open the port for a reason of its own, which the error quotes. For tcp: ports:
 nothing listens at that address, or a firewall is in between.\n",
+};
+
+pub(crate) static CONNECT_FAILED: Hint = Hint {
+    code: "connect-failed",
+    exit: Exit::Port,
+    likely: "nothing listens there, or the host or port is misspelt",
+    remedy: "start the server, then check host and port",
+    text: "\
+The TCP connection could not be made: there is no such host, nothing listens on that port, or a
+firewall is in between. The other end must pass raw bytes: a terminal server in raw mode, `socat`, or
+`flashwire sim BENCH --listen tcp:ADDRESS:PORT`.
+",
 };
 
 pub(crate) static LISTEN_FAILED: Hint = Hint {
@@ -491,8 +504,8 @@ changed.\n",
 pub(crate) static OUT_OF_RANGE: Hint = Hint {
     code: "out-of-range",
     exit: Exit::Refused,
-    likely: "the file is for another part, or --address is wrong",
-    remedy: "compare `flashwire image info {file}` with `flashwire info -p {port}`",
+    likely: "the file is for another part, or the address is wrong",
+    remedy: "compare with `flashwire info -p {port}`",
     text: "\
 Some of the content lies where this chip has no flash. Nothing was changed, and nothing is ever cut
 off in silence. Usual reasons: a file linked for a bigger part, a raw binary with the wrong

@@ -34,6 +34,8 @@ pub struct Setting {
     pub link: Option<String>,
     /// What was being done: `erasing`.
     pub activity: Option<String>,
+    /// The file in question.
+    pub file: Option<String>,
 }
 
 impl Error {
@@ -89,8 +91,7 @@ impl Error {
     /// Puts the port and the file into a text of the table.
     pub(crate) fn fill(&self, text: &str) -> String {
         let port = self.setting.port.as_deref().unwrap_or("PORT");
-        let file = self.problem.file();
-        let file = file.as_deref().unwrap_or("FILE");
+        let file = self.setting.file.as_deref().unwrap_or("FILE");
         text.replace("{port}", port).replace("{file}", file)
     }
 
@@ -99,6 +100,13 @@ impl Error {
     pub fn on(mut self, port: impl Into<String>, link: impl Into<String>) -> Self {
         self.setting.port = Some(port.into());
         self.setting.link = Some(link.into());
+        self
+    }
+
+    /// The same error, about this file.
+    #[must_use]
+    pub fn about(mut self, file: impl Into<String>) -> Self {
+        self.setting.file = Some(file.into());
         self
     }
 
@@ -130,6 +138,9 @@ impl<P: Into<Problem>> From<P> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.setting.file {
+            write!(f, "{file}: ")?;
+        }
         write!(f, "{}", self.problem)?;
         if let Some(link) = &self.setting.link
             && self.problem.happened_on_the_link()

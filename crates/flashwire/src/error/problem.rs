@@ -50,21 +50,11 @@ pub enum Problem {
     #[error(transparent)]
     File(#[from] FileError),
     /// A file is not a good image.
-    #[error("{file}: {source}")]
-    Image {
-        /// The file, or `standard input`.
-        file: String,
-        /// What is wrong with it.
-        source: ImageError,
-    },
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// An image cannot be written in the format that was asked for.
-    #[error("{file} cannot be made: {source}")]
-    Inexpressible {
-        /// The file to be made.
-        file: String,
-        /// Why not.
-        source: WriteError,
-    },
+    #[error("{0}")]
+    Inexpressible(#[from] WriteError),
     /// Standard output cannot be written.
     #[error("standard output cannot be written: {0}")]
     StandardOutput(#[source] io::Error),
@@ -87,7 +77,7 @@ pub enum Problem {
     #[error("{}", stm32_sentence(.0))]
     Stm32(#[source] stm32::Error),
     /// What was asked for does not fit the target.
-    #[error(transparent)]
+    #[error("{}", plan_sentence(.0))]
     Plan(#[from] PlanError),
     /// The chip refuses to be read, written and erased.
     #[error("the chip is read protected: it can neither be read nor written")]
@@ -105,18 +95,14 @@ pub enum Problem {
         product_id: u16,
     },
     /// An ELF file for another processor.
-    #[error("{file} is for {machine}, and this is an ARM")]
+    #[error("the code is for {machine}, and this is an ARM")]
     WrongMachine {
-        /// The file.
-        file: String,
         /// What its `e_machine` says, in words or as a number.
         machine: String,
     },
     /// A UF2 file for other chips.
-    #[error("{file} is for {families}, and this is an {part}")]
+    #[error("the file is for {families}, and this is an {part}")]
     WrongFamily {
-        /// The file.
-        file: String,
         /// The families that it is for.
         families: String,
         /// What the chip is called.
@@ -131,7 +117,7 @@ pub enum Problem {
         unit_bytes: u64,
     },
     /// The flash does not hold what it should.
-    #[error("{}", if *written { "verification failed" } else { "the flash differs from the file" })]
+    #[error("{}", if *written { "verification failed" } else { "the flash holds something else" })]
     Mismatch {
         /// Where, and how.
         mismatch: Mismatch,
@@ -148,6 +134,7 @@ pub enum Problem {
 
 fn open_sentence(link: &str, source: &LinkError) -> String {
     match source {
+        LinkError::NotFound if link.starts_with("tcp:") => format!("there is no such host: {link}"),
         LinkError::NotFound => format!("there is no port {link}"),
         LinkError::Busy => format!("{link} is in use by another program"),
         LinkError::Denied => format!("you may not open {link}"),
@@ -163,6 +150,21 @@ fn link_sentence(source: &LinkError) -> String {
         LinkError::Stalled => "the port takes no more data".to_owned(),
         LinkError::Unsupported(what) => format!("the port does not support {what}"),
         other => format!("the port failed: {other}"),
+    }
+}
+
+fn plan_sentence(error: &PlanError) -> String {
+    match error {
+        PlanError::OutOfRange {
+            range,
+            misfit_bytes,
+            memory,
+        } => format!(
+            "{misfit_bytes} bytes from {:#010x} on lie outside of the flash, which is \
+             {:#010x}..{:#010x}",
+            range.start, memory.start, memory.end
+        ),
+        _ => error.to_string(),
     }
 }
 
@@ -235,10 +237,10 @@ impl Problem {
             Self::Reset(_) => &hint::RESET_SYNTAX,
             Self::Config { .. } => &hint::CONFIG_BAD,
             Self::File(error) => file_hint(error),
-            Self::Image { source, .. } => image_hint(source),
-            Self::Inexpressible { .. } => &hint::INEXPRESSIBLE,
+            Self::Image(error) => image_hint(error),
+            Self::Inexpressible(_) => &hint::INEXPRESSIBLE,
             Self::StandardOutput(_) => &hint::OUTPUT_UNWRITABLE,
-            Self::Open { source, .. } => open_hint(source),
+            Self::Open { link, source } => open_hint(link, source),
             #[cfg(feature = "os")]
             Self::Serve(_) => &hint::LISTEN_FAILED,
             Self::Link(error) => link_hint(error),
@@ -284,16 +286,6 @@ impl Problem {
                      {count} {bytes} from there on"
                 ))
             }
-            _ => None,
-        }
-    }
-
-    /// The file that the problem is about, for the texts of the table.
-    pub(super) fn file(&self) -> Option<String> {
-        match self {
-            Self::Image { file, .. }
-            | Self::WrongMachine { file, .. }
-            | Self::WrongFamily { file, .. } => Some(file.clone()),
             _ => None,
         }
     }
@@ -352,14 +344,15 @@ fn image_hint(error: &ImageError) -> &'static Hint {
     }
 }
 
-fn open_hint(error: &LinkError) -> &'static Hint {
+fn open_hint(link: &str, error: &LinkError) -> &'static Hint {
     match error {
+        LinkError::Cancelled => &hint::CANCELLED,
+        _ if link.starts_with("tcp:") => &hint::CONNECT_FAILED,
         LinkError::NotFound => &hint::PORT_NOT_FOUND,
         LinkError::Busy => &hint::PORT_BUSY,
         LinkError::Denied => &hint::PORT_DENIED,
         LinkError::NotAPort(_) => &hint::PORT_NOT_SERIAL,
         LinkError::Unsupported(_) => &hint::PORT_UNSUPPORTED,
-        LinkError::Cancelled => &hint::CANCELLED,
         _ => &hint::PORT_FAILED,
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use flashwire_client::stm32;
 use flashwire_link::reset::{self, Way};
 use flashwire_link::{CancelFlag, Link};
-use flashwire_plan::{Event, FlashDevice, Image, Phase, Plan, RunError, plan_erase, plan_verify};
+use flashwire_plan::{Cause, Event, FlashDevice, Image, Phase, RunError, plan_erase, plan_verify};
 use flashwire_sim::SimLink;
 
 pub use info::{Info, Stm32Info};
@@ -88,15 +88,19 @@ impl Session {
         read.map_err(|error| self.failed(error))
     }
 
-    /// Plans the comparison of the flash with `image`.
+    /// Plans the comparison of the flash with `image`; `name` is the file's, for messages.
     ///
     /// # Errors
-    /// The image does not fit the flash.
-    pub fn plan_verify(&mut self, image: &Image) -> Result<Job, Error> {
+    /// The chip is protected, or the image is not for it.
+    pub fn plan_verify(&mut self, image: &Image, name: &str) -> Result<Job, Error> {
         self.check_readable()?;
-        let image = self.placed(image.clone())?;
+        let image = self.fitting(image).map_err(|error| error.about(name))?;
         let geometry = self.device.flash().geometry().clone();
-        Ok(Job::of(plan_verify(&geometry, &image)?))
+        let plan = plan_verify(&geometry, &image);
+        Ok(Job::of(
+            plan.map_err(|error| self.on_port(error).about(name))?,
+            name,
+        ))
     }
 
     /// Plans the erasing of `range`, or of everything.
@@ -106,7 +110,8 @@ impl Session {
     pub fn plan_erase(&mut self, range: Option<Range<u64>>, verify: bool) -> Result<Job, Error> {
         self.check_writable(range.is_none())?;
         let geometry = self.device.flash().geometry().clone();
-        Ok(Job::of(plan_erase(&geometry, range, verify)?))
+        let plan = plan_erase(&geometry, range, verify);
+        Ok(Job::of(plan.map_err(|error| self.on_port(error))?, ""))
     }
 
     /// Starts the program whose vector table stands at `address` (by default the start of the
@@ -189,7 +194,7 @@ impl Session {
                 took,
                 backup: kept.file().map(ToOwned::to_owned),
             }),
-            Err(error) => Err(self.failed_job(error, &job.plan, kept)),
+            Err(error) => Err(self.failed_job(error, job, kept)),
         }
     }
 
@@ -234,29 +239,46 @@ impl Session {
 
     /// A run that only looked ended early.
     fn failed(&self, error: RunError) -> Error {
-        let problem = Problem::from_cause(error.cause, false);
-        self.on_port(problem).during(error.phase.to_string())
+        let refused = matches!(error.cause, Cause::Refused(_));
+        let failed = self.on_port(Problem::from_cause(error.cause, false));
+        if refused {
+            failed
+        } else {
+            failed.during(error.phase.to_string())
+        }
     }
 
-    /// A run that changes the flash ended early.
-    fn failed_job(&self, error: RunError, plan: &Plan, kept: Kept) -> Error {
+    /// A run that carried out a plan ended early.
+    fn failed_job(&self, error: RunError, job: &Job, kept: Kept) -> Error {
         let RunError {
             phase,
             cause,
             state,
         } = error;
-        let verifying_only = plan.changes_nothing();
-        let problem = Problem::from_cause(cause, !verifying_only);
+        let plan = &job.plan;
+        let differs = matches!(cause, Cause::Mismatch(_));
+        let problem = Problem::from_cause(cause, !plan.changes_nothing());
         let error = self.on_port(problem);
-        if verifying_only {
-            return error;
+        if plan.changes_nothing() {
+            return if differs {
+                error.about(&job.name)
+            } else {
+                error
+            };
         }
-        let planned_units = plan.erase_units().len();
-        error.during(phase.to_string()).leaving(Aftermath {
+        let aftermath = Aftermath {
             state: *state,
-            planned_units,
+            planned_units: plan.erase_units().len(),
+            only_erasing: plan.programs().is_empty(),
+            differs,
             kept,
-        })
+        };
+        let error = error.leaving(aftermath);
+        if differs {
+            error
+        } else {
+            error.during(phase.to_string())
+        }
     }
 }
 

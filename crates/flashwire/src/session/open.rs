@@ -254,13 +254,17 @@ impl Entry<'_> {
             return Err(silence);
         }
         self.watcher
-            .note("no answer to 0x7F; looking for a bootloader in the middle of a command");
+            .say("no answer yet; looking for a bootloader that was left in a command");
         if self.loader.resume().is_ok() {
             return Ok(());
         }
         let ways = spec.ways();
-        if !ways.is_empty() && self.try_ways(&ways).is_ok() {
-            return Ok(());
+        if !ways.is_empty() {
+            self.watcher
+                .say("no answer yet; trying the known reset wirings");
+            if self.try_ways(&ways).is_ok() {
+                return Ok(());
+            }
         }
         let name = self.loader.link_mut().name().to_owned();
         if spec == ResetSpec::None && self.watcher.ask_for_bootloader(&name) {

@@ -56,6 +56,8 @@ pub enum Backup {
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(super) plan: Plan,
+    /// The file's, for messages.
+    pub(super) name: String,
     backup: PlannedBackup,
 }
 
@@ -87,9 +89,10 @@ pub struct Outcome {
 }
 
 impl Job {
-    pub(super) fn of(plan: Plan) -> Self {
+    pub(super) fn of(plan: Plan, name: &str) -> Self {
         Self {
             plan,
+            name: name.to_owned(),
             backup: PlannedBackup::Nothing,
         }
     }
@@ -167,10 +170,11 @@ impl Session {
         watcher: &mut dyn Watcher,
     ) -> Result<Job, Error> {
         self.check_writable(options.plan.erase == EraseChoice::All)?;
-        self.check_kind(image, name)?;
-        let image = self.placed(image.clone())?;
+        let refused = |error: Error| error.about(name);
+        let image = self.fitting(image).map_err(refused)?;
         let geometry = self.device.flash().geometry().clone();
-        let mut needs = needs(&geometry, &image, &options.plan)?;
+        let mut needs = needs(&geometry, &image, &options.plan)
+            .map_err(|error| self.on_port(error).about(name))?;
         if matches!(options.backup, BackupOptions::Everything(_)) {
             needs = geometry
                 .memory()
@@ -186,9 +190,14 @@ impl Session {
             survey(device, &needs, &image, on_event)
         });
         let current = current.map_err(|error| self.failed(error))?;
-        let plan = plan(&geometry, &image, &current, &options.plan)?;
+        let plan = plan(&geometry, &image, &current, &options.plan)
+            .map_err(|error| self.on_port(error).about(name))?;
         let backup = self.planned_backup(&plan, &current, &options.backup)?;
-        Ok(Job { plan, backup })
+        Ok(Job {
+            plan,
+            name: name.to_owned(),
+            backup,
+        })
     }
 
     /// Refuses to change a flash that is protected, or whose erase units nobody knows.
@@ -213,17 +222,17 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses a file that says that it is for something else.
-    fn check_kind(&self, image: &Image, name: &str) -> Result<(), Error> {
+    /// The image, with its addresses, if it is for this chip: a raw binary without an address goes
+    /// to the start of the flash.
+    pub(super) fn fitting(&mut self, image: &Image) -> Result<Image, Error> {
         let Device::Stm32(target) = &self.device;
         let part = &target.identity().part;
-        let file = name.to_owned();
         if let Some(machine) = image
             .machine()
             .filter(|&machine| machine != families::ELF_ARM)
         {
             let machine = families::machine_name(machine);
-            return Err(Problem::WrongMachine { file, machine }.into());
+            return Err(Problem::WrongMachine { machine }.into());
         }
         let fits = |id: &u32| families::is_for(*id, part.family);
         if !image.families().is_empty() && !image.families().iter().any(fits) {
@@ -234,20 +243,13 @@ impl Session {
                 .collect();
             let families = names.join(", ");
             return Err(Problem::WrongFamily {
-                file,
                 families,
                 part: part.name.clone(),
             }
             .into());
         }
-        Ok(())
-    }
-
-    /// The image with its addresses: a raw binary without one goes to the start of the flash.
-    pub(super) fn placed(&mut self, image: Image) -> Result<Image, Error> {
         let geometry = self.device.flash().geometry();
         let unit_bytes = geometry.program.unit_bytes;
-        let start = geometry.range.start;
         if image.format() == Format::Binary && image.is_placed() {
             let address = image.range().start;
             if !address.is_multiple_of(unit_bytes) {
@@ -258,7 +260,7 @@ impl Session {
                 .into());
             }
         }
-        images::place(image, start, "the file")
+        Ok(image.clone().place(geometry.range.start)?)
     }
 
     /// What becomes of the old content that was read.
