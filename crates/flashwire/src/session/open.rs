@@ -5,7 +5,9 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use flashwire_client::stm32::{self, Bootloader, Parts, Pipeline, Reading, SPEEDS, Target};
+use flashwire_client::stm32::{
+    self, Bootloader, Parts, Pipeline, Reading, SPEEDS, Synchronised, Target,
+};
 use flashwire_link::reset::{self, ResetSpec, Way};
 use flashwire_link::{CancelFlag, Interruptible, Link, LinkError, Settings, Trace};
 use flashwire_sim::{BenchError, SimLink};
@@ -238,72 +240,80 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// Gets an answer from the bootloader: as it is, by the wiring that the user named, by the
-    /// known wirings, or by the user's own hands.
+    /// Gets an answer from the bootloader, again and again while there is patience.
     fn greet(&mut self) -> Result<(), stm32::Error> {
+        let patience = self.patience.unwrap_or(Duration::ZERO);
+        let end = self.loader.link_mut().deadline(patience).moment();
         let spec = self.reset.clone().unwrap_or(ResetSpec::Auto);
-        if let Some(way) = named_way(&spec) {
-            return self.try_ways(&[way]);
+        loop {
+            let greeted = match named_way(&spec) {
+                Some(way) => self.try_ways(&[way]),
+                None => self.greet_unnamed(&spec),
+            };
+            match greeted {
+                Err(error) if is_no_loader(&error) && self.loader.link_mut().now() < end => {}
+                done => return done,
+            }
         }
-        let silence = match self.say_hello() {
+    }
+
+    /// As the chip is, by the known wirings, or by the user's own hands.
+    fn greet_unnamed(&mut self, spec: &ResetSpec) -> Result<(), stm32::Error> {
+        let silence = match self.loader.synchronise() {
             Err(error) if is_no_loader(&error) => error,
-            done => return done,
+            done => return done.map(drop),
         };
         self.pass_warnings();
-        if is_echo(&silence) {
-            return Err(silence);
-        }
-        self.watcher
-            .say("no answer yet; looking for a bootloader that was left in a command");
-        if self.loader.resume().is_ok() {
-            return Ok(());
+        if matches!(silence, stm32::Error::NoAnswer { .. }) {
+            // Only to what is silent: a program that talks would take it for input.
+            self.watcher
+                .say("no answer yet; looking for a bootloader that was left in a command");
+            match self.loader.resume() {
+                Err(error @ stm32::Error::Link(_)) => return Err(error),
+                Err(_) => {}
+                Ok(()) => return Ok(()),
+            }
         }
         let ways = spec.ways();
-        if !ways.is_empty() {
+        if !ways.is_empty() && !is_echo(&silence) {
             self.watcher
                 .say("no answer yet; trying the known reset wirings");
-            if self.try_ways(&ways).is_ok() {
-                return Ok(());
+            match self.try_ways(&ways) {
+                Err(error) if is_no_loader(&error) => {}
+                done => return done,
             }
         }
         let name = self.loader.link_mut().name().to_owned();
-        if spec == ResetSpec::None && self.watcher.ask_for_bootloader(&name) {
+        if *spec == ResetSpec::None && self.watcher.ask_for_bootloader(&name) {
             return self.loader.synchronise_within(USER_TIME).map(drop);
         }
         Err(silence)
     }
 
-    /// Asks the chip as it is.
-    fn say_hello(&mut self) -> Result<(), stm32::Error> {
-        match self.patience {
-            Some(patience) => self.loader.synchronise_within(patience).map(drop),
-            None => self.loader.synchronise().map(drop),
-        }
-    }
-
-    /// Resets the chip into its bootloader by each of these ways, until one works. The error is
-    /// that of the last.
+    /// Resets the chip into its bootloader by each of these ways, until one works.
     fn try_ways(&mut self, ways: &[Way]) -> Result<(), stm32::Error> {
         let mut last = stm32::Error::NotSynchronised;
         for way in ways {
             self.watcher.note(&format!("trying --reset {}", way.spec));
             reset::run(self.loader.link_mut(), &way.enter)?;
             let missing = self.loader.link_mut().take_warnings();
-            match self.say_hello() {
-                Ok(()) => {
-                    self.watcher
-                        .note(&format!("--reset {} reached the bootloader", way.spec));
+            match self.loader.synchronise() {
+                // A loader that had been greeted before was not reset by this, but it is there.
+                Ok(Synchronised::Already) if ways.len() > 1 => return Ok(()),
+                Ok(_) => {
+                    let found = format!("--reset {} reached the bootloader", way.spec);
+                    self.watcher.note(&found);
                     self.way = Some(way.clone());
                     return Ok(());
                 }
                 Err(error) if is_no_loader(&error) => last = error,
                 Err(error) => return Err(error),
             }
+            for warning in &missing {
+                self.watcher.warn(warning);
+            }
             if !missing.is_empty() {
                 // No line, no other way.
-                missing
-                    .iter()
-                    .for_each(|warning| self.watcher.note(warning));
                 break;
             }
         }
@@ -312,10 +322,13 @@ impl Entry<'_> {
 
     /// Finds the highest speed, if there is a way to reset the chip for each try.
     fn speed_up(&mut self) -> Result<(), stm32::Error> {
+        if self.way.is_none() && self.reset == Some(ResetSpec::Auto) {
+            self.try_ways(&ResetSpec::Auto.ways())?;
+        }
         let Some(way) = &self.way else {
             let baud = self.loader.link_mut().settings().baud;
             self.watcher.warn(&format!(
-                "trying other speeds needs lines that reset the chip (--reset): staying at {baud} baud"
+                "other speeds need lines that reset the chip (--reset): staying at {baud} baud"
             ));
             return Ok(());
         };
@@ -324,7 +337,7 @@ impl Entry<'_> {
             .loader
             .find_highest_speed(&SPEEDS, FLASH_START, &mut reset)?;
         self.watcher
-            .note(&format!("{baud} baud is the highest speed that works"));
+            .say(&format!("{baud} baud is the highest speed that works"));
         Ok(())
     }
 
