@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flashwire::{Progress, Watcher};
+use flashwire::{Phase, Progress, Watcher};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::ProgressKind;
@@ -15,6 +15,8 @@ pub(crate) struct ProgressView {
     shape: Shape,
     /// Whether there is a person who can be asked.
     may_ask: bool,
+    /// The phase under way and how long it has taken, for `--verbose`.
+    phase: Option<(Phase, Duration)>,
 }
 
 enum Shape {
@@ -40,6 +42,20 @@ impl ProgressView {
             screen: screen.clone(),
             shape,
             may_ask: may_ask && terminal,
+            phase: None,
+        }
+    }
+
+    /// Says how long each phase took, if anybody wants to know.
+    fn time_phase(&mut self, progress: &Progress) {
+        let ended = self.phase.filter(|(phase, _)| *phase != progress.phase);
+        self.phase = Some((progress.phase, progress.phase_elapsed));
+        let last = self.phase.filter(|_| progress.is_last());
+        for (phase, took) in [ended, last].into_iter().flatten() {
+            self.note(&format!("{phase} took {}", seconds(took)));
+        }
+        if progress.is_last() {
+            self.phase = None;
         }
     }
 
@@ -82,6 +98,9 @@ impl Watcher for ProgressView {
                 let _ = self.screen.object(&json::ProgressObject::new(progress));
             }
             Shape::Nothing => {}
+        }
+        if self.screen.args.verbose {
+            self.time_phase(progress);
         }
     }
 

@@ -32,6 +32,9 @@ pub enum Kept {
     Dropped,
 }
 
+/// What is said of a target that nothing was done to.
+pub(super) const UNTOUCHED: &str = "the flash is as it was";
+
 impl Kept {
     /// The file, if there is one.
     pub fn file(&self) -> Option<&Path> {
@@ -54,46 +57,44 @@ impl Aftermath {
 
     /// What to do now; `None` if the flash is as it was.
     pub(super) fn remedy(&self) -> Option<String> {
-        let again = "run the same command again";
         match &self.kept {
             _ if !self.state.touched => None,
-            Kept::In(backup) if !self.state.kept_lost.is_empty() => {
-                let backup = backup.display();
-                Some(format!(
-                    "{again}, then `flashwire write {backup}` for what was beside it"
-                ))
-            }
-            _ => Some(again.to_owned()),
+            // In this order: a backup can hold more than what the job was to keep.
+            Kept::In(backup) if !self.state.kept_lost.is_empty() => Some(format!(
+                "`flashwire write {}` with the same port, then the same command again",
+                backup.display()
+            )),
+            _ => Some("run the same command again".to_owned()),
         }
     }
 
     fn flash(&self) -> String {
         let state = &self.state;
-        if !state.touched {
-            return "the flash is as it was".to_owned();
-        }
         let done = if self.only_erasing {
             "erased"
         } else {
             "written"
         };
+        if !state.touched {
+            return UNTOUCHED.to_owned();
+        }
         if self.differs {
             return format!("everything was {done}, and that did not take everywhere");
         }
         if state.all_written {
             return format!("everything is {done}, but not verified");
         }
+        let erased = state.erased.len();
         match state.programmed_to {
-            Some(address) => format!("the flash is written below {address:#010x} and no further"),
-            None if self.planned_units == 0 => "the flash is partly written".to_owned(),
-            None if state.erased.len() >= self.planned_units => {
-                "the old firmware is erased, nothing is written yet".to_owned()
+            Some(address) => {
+                format!("the flash is written below {address:#010x}, and not from there on")
             }
-            None => format!(
-                "the flash is partly erased ({} of {} units), nothing is written yet",
-                state.erased.len(),
+            None if erased < self.planned_units => format!(
+                "the flash is partly erased (at least {erased} of {} units), nothing is written",
                 self.planned_units
             ),
+            None if self.planned_units == 0 => "the flash may be partly written".to_owned(),
+            None => "the old content is erased, nothing is written yet".to_owned(),
         }
     }
 

@@ -636,7 +636,7 @@ both to begin with a new chip.
 pub(crate) static CANCELLED: Hint = Hint {
     code: "cancelled",
     exit: Exit::Cancelled,
-    likely: "you asked for it",
+    likely: "Ctrl-C, or a signal from another program",
     remedy: "run the same command again",
     text: "\
 The job was ended by Ctrl-C or by a signal. flashwire finishes the command that the chip is

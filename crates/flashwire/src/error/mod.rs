@@ -68,8 +68,12 @@ impl Error {
     /// a sentence fragment each.
     pub fn facts(&self) -> Vec<String> {
         let mut facts: Vec<String> = self.problem.fact().into_iter().collect();
-        if let Some(aftermath) = &self.aftermath {
-            facts.extend(aftermath.sentences());
+        match &self.aftermath {
+            Some(aftermath) => facts.extend(aftermath.sentences()),
+            None if matches!(*self.problem, Problem::Cancelled) => {
+                facts.push(aftermath::UNTOUCHED.to_owned());
+            }
+            None => {}
         }
         facts
     }
@@ -138,10 +142,13 @@ impl<P: Into<Problem>> From<P> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(file) = &self.setting.file {
-            write!(f, "{file}: ")?;
+        match (&*self.problem, &self.setting.file) {
+            (Problem::Mismatch { written: false, .. }, Some(file)) => {
+                write!(f, "the flash differs from {file}")?;
+            }
+            (problem, Some(file)) => write!(f, "{file}: {problem}")?,
+            (problem, None) => write!(f, "{problem}")?,
         }
-        write!(f, "{}", self.problem)?;
         if let Some(link) = &self.setting.link
             && self.problem.happened_on_the_link()
         {

@@ -67,7 +67,7 @@ impl Session {
 
     /// Whether time on this link is virtual.
     pub fn is_simulated(&self) -> bool {
-        self.bench.is_some()
+        !self.clock.borrow().real_time()
     }
 
     /// All addresses of the flash.
