@@ -89,6 +89,9 @@ impl Aftermath {
             Some(address) => {
                 format!("the flash is written below {address:#010x}, and not from there on")
             }
+            None if erased == 0 && self.planned_units > 0 => {
+                "the erase had begun: none, some or all of it is done".to_owned()
+            }
             None if erased < self.planned_units => format!(
                 "the flash is partly erased (at least {erased} of {} units), nothing is written",
                 self.planned_units

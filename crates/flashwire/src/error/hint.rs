@@ -45,7 +45,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 49] = [
+pub const ALL: [&Hint; 51] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -60,6 +60,7 @@ pub const ALL: [&Hint; 49] = [
     &PORT_DENIED,
     &PORT_NOT_SERIAL,
     &PORT_UNSUPPORTED,
+    &NO_LINE,
     &PORT_FAILED,
     &CONNECT_FAILED,
     &LISTEN_FAILED,
@@ -90,6 +91,7 @@ pub const ALL: [&Hint; 49] = [
     &FILE_TOO_LARGE,
     &FILE_UNREADABLE,
     &FILE_EMPTY,
+    &NOT_FIRMWARE,
     &IMAGE_BAD,
     &FORMAT_DISAGREES,
     &BENCH_FILE_BAD,
@@ -279,6 +281,17 @@ The port was opened but cannot be set up as wanted. Most often it is the line sp
 only do certain speeds, or none above 1 or 3 million baud. -b max finds the fastest that works.\n",
 };
 
+pub(crate) static NO_LINE: Hint = Hint {
+    code: "no-line",
+    exit: Exit::Port,
+    likely: "a network port, a pty, or an adapter without modem lines",
+    remedy: "another wiring for --reset, or --reset none and the board's own buttons",
+    text: "\
+The wiring names a line that this port does not have. Modem lines do not travel over raw TCP
+connections and ptys, and some adapters do not lead them out.
+",
+};
+
 pub(crate) static PORT_FAILED: Hint = Hint {
     code: "port-failed",
     exit: Exit::Port,
@@ -296,8 +309,8 @@ pub(crate) static CONNECT_FAILED: Hint = Hint {
     remedy: "start the server, then check host and port",
     text: "\
 The TCP connection could not be made: there is no such host, nothing listens on that port, or a
-firewall is in between. The other end must pass raw bytes: a terminal server in raw mode, `socat`, or
-`flashwire sim BENCH --listen tcp:ADDRESS:PORT`.
+firewall is in between. The other end must pass raw bytes: a terminal server in raw mode, `socat`,
+or `flashwire sim BENCH --listen tcp:ADDRESS:PORT`.
 ",
 };
 
@@ -444,14 +457,15 @@ pub(crate) static LINK_FAILED: Hint = Hint {
     likely: "the adapter or its driver is in trouble",
     remedy: "unplug the adapter and plug it in again",
     text: "\
-The system reported an error on a port that was working, and the error quotes it.\n",
+The system reported an error on a port that was working, and the error quotes it. USB adapters do
+that when their supply dips or their cable is loose.\n",
 };
 
 pub(crate) static READ_PROTECTED: Hint = Hint {
     code: "read-protected",
     exit: Exit::Refused,
     likely: "somebody protected the chip on purpose",
-    remedy: "take the protection off with a tool for that; it erases the whole flash",
+    remedy: "remove the protection (Readout Unprotect); that erases the whole flash",
     text: "\
 Read-out protection (RDP) is on: the bootloader refuses to read, write and erase. Nothing was
 changed. The only way out is to remove the protection, and the chip then erases its whole flash by
@@ -578,7 +592,8 @@ pub(crate) static FILE_TOO_LARGE: Hint = Hint {
     likely: "the name is that of something else",
     remedy: "check the name",
     text: "\
-The file is larger than any flash that flashwire knows, even written as text. It was refused unread.\n",
+The file is larger than any flash that flashwire knows, even written as text. It was refused
+unread.\n",
 };
 
 pub(crate) static FILE_UNREADABLE: Hint = Hint {
@@ -596,8 +611,19 @@ pub(crate) static FILE_EMPTY: Hint = Hint {
     likely: "the build that made it failed",
     remedy: "build it again",
     text: "\
-The file has no content, so that there is nothing to write. It is more likely a failed build than a
-wish.\n",
+The file has no content, so that there is nothing to write. It is more likely a failed build or
+download than a wish.\n",
+};
+
+pub(crate) static NOT_FIRMWARE: Hint = Hint {
+    code: "not-firmware",
+    exit: Exit::File,
+    likely: "the archive that holds the firmware, or a web page saved in its place",
+    remedy: "unpack it, or download it again; --format bin if it is meant as it is",
+    text: "\
+The content is that of an archive, a picture or a web page, and not of a program. Written into the
+flash it would not run. Downloads often come packed, and a failed one is often an HTML page.
+",
 };
 
 pub(crate) static IMAGE_BAD: Hint = Hint {
@@ -608,7 +634,8 @@ pub(crate) static IMAGE_BAD: Hint = Hint {
     text: "\
 The file is of a known format but breaks its rules: a checksum that is wrong, a record that is cut
 off, an end record that is missing, two different values for one address. It is never written as raw
-data instead: that is how text ends up in a flash. The error says in which line or at which offset.\n",
+data instead: that is how text ends up in a flash. The error says in which line, or at which
+offset.\n",
 };
 
 pub(crate) static FORMAT_DISAGREES: Hint = Hint {

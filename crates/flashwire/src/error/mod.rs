@@ -80,7 +80,7 @@ impl Error {
 
     /// Why it probably happened; a fragment.
     pub fn likely(&self) -> String {
-        self.fill(self.hint().likely)
+        self.fill(self.problem.likely())
     }
 
     /// What to try; a fragment.
@@ -94,7 +94,8 @@ impl Error {
 
     /// Puts the port and the file into a text of the table.
     pub(crate) fn fill(&self, text: &str) -> String {
-        let port = self.setting.port.as_deref().unwrap_or("PORT");
+        let named = self.setting.port.as_deref().or(self.problem.port());
+        let port = named.unwrap_or("PORT");
         let file = self.setting.file.as_deref().unwrap_or("FILE");
         text.replace("{port}", port).replace("{file}", file)
     }
@@ -142,22 +143,28 @@ impl<P: Into<Problem>> From<P> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&*self.problem, &self.setting.file) {
+        let sentence = match (&*self.problem, &self.setting.file) {
             (Problem::Mismatch { written: false, .. }, Some(file)) => {
-                write!(f, "the flash differs from {file}")?;
+                format!("the flash differs from {file}")
             }
-            (problem, Some(file)) => write!(f, "{file}: {problem}")?,
-            (problem, None) => write!(f, "{problem}")?,
+            (problem, Some(file)) => format!("{file}: {problem}"),
+            (problem, None) => problem.to_string(),
+        };
+        if !self.problem.happened_on_the_link() {
+            return f.write_str(&sentence);
         }
-        if let Some(link) = &self.setting.link
-            && self.problem.happened_on_the_link()
-        {
+        // Where and when belong to the first half; what follows it are details.
+        let ends = [": ", "; ", ", which "];
+        let end = ends.iter().filter_map(|end| sentence.find(end)).min();
+        let (what, details) = sentence.split_at(end.unwrap_or(sentence.len()));
+        f.write_str(what)?;
+        if let Some(link) = &self.setting.link {
             write!(f, " on {link}")?;
         }
-        match &self.setting.activity {
-            Some(activity) => write!(f, ", while {activity}"),
-            None => Ok(()),
+        if let Some(activity) = &self.setting.activity {
+            write!(f, ", while {activity}")?;
         }
+        f.write_str(details)
     }
 }
 

@@ -89,7 +89,7 @@ pub enum Problem {
     #[error("{0}")]
     NoLine(String),
     /// A chip whose erase units are not known.
-    #[error("the part with product id {product_id:#05x} is not known, nor are its erase units")]
+    #[error("product id {product_id:#05x} is in no table: the part's erase units are not known")]
     UnknownPart {
         /// What the chip answered to Get ID.
         product_id: u16,
@@ -247,7 +247,8 @@ impl Problem {
             Self::Stm32(error) => stm32_hint(error),
             Self::Plan(error) => plan_hint(error),
             Self::ReadProtected => &hint::READ_PROTECTED,
-            Self::NoResetLine | Self::NoLine(_) => &hint::NO_RESET_LINE,
+            Self::NoResetLine => &hint::NO_RESET_LINE,
+            Self::NoLine(_) => &hint::NO_LINE,
             Self::UnknownPart { .. } => &hint::PART_UNKNOWN,
             Self::WrongMachine { .. } => &hint::WRONG_MACHINE,
             Self::WrongFamily { .. } => &hint::WRONG_FAMILY,
@@ -290,6 +291,24 @@ impl Problem {
         }
     }
 
+    /// The port that the problem is about, where it is not the session's.
+    pub(super) fn port(&self) -> Option<&str> {
+        match self {
+            Self::Open { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+
+    /// Why it probably happened: the table's text, but for what differs within one code.
+    pub(super) fn likely(&self) -> &'static str {
+        match self {
+            Self::Mismatch { written: true, .. } => {
+                "some of the flash is write protected or worn out, or the supply is too weak"
+            }
+            _ => self.hint().likely,
+        }
+    }
+
     /// What to try: the table's text, or something made of the problem's own values.
     pub(super) fn remedy(&self, error: &Error) -> String {
         match self {
@@ -312,7 +331,7 @@ impl Problem {
     pub(super) fn happened_on_the_link(&self) -> bool {
         matches!(
             self,
-            Self::Link(_) | Self::Stm32(_) | Self::Mismatch { .. } | Self::UnknownPart { .. }
+            Self::Link(_) | Self::Stm32(_) | Self::Mismatch { .. } | Self::Cancelled
         )
     }
 }
@@ -338,7 +357,10 @@ fn file_hint(error: &FileError) -> &'static Hint {
 fn image_hint(error: &ImageError) -> &'static Hint {
     match error {
         ImageError::Empty | ImageError::NoData { .. } => &hint::FILE_EMPTY,
-        ImageError::NameDisagrees { .. } => &hint::FORMAT_DISAGREES,
+        ImageError::NotFirmware { .. } => &hint::NOT_FIRMWARE,
+        ImageError::NameDisagrees { .. } | ImageError::NotThisFormat { .. } => {
+            &hint::FORMAT_DISAGREES
+        }
         ImageError::HasAddresses { .. } => &hint::HAS_ADDRESSES,
         _ => &hint::IMAGE_BAD,
     }

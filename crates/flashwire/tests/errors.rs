@@ -1,0 +1,414 @@
+//! Every error, rendered: none is without a code, a sentence and something to try, and what they
+//! say is looked at as a whole in `errors.txt`.
+//!
+//! `FLASHWIRE_UPDATE=1 cargo test -p flashwire --test errors` writes that file anew.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flashwire::config::Config;
+use flashwire::error::{Aftermath, Kept, hint};
+use flashwire::files::FileError;
+use flashwire::port::PortError;
+use flashwire::{Error, Exit, Problem, ResetSpec};
+use flashwire_client::stm32::{self, Command, Phase, Reading, Step};
+use flashwire_link::LinkError;
+use flashwire_plan::image::{Place, WriteError};
+use flashwire_plan::{EraseUnit, Format, ImageError, Mismatch, PlanError, TargetState};
+use flashwire_sim::serve::ServeError;
+use flashwire_sim::{BenchError, StorageError};
+
+const PORT: &str = "/dev/ttyUSB0";
+
+fn open(link: &str, source: LinkError) -> Error {
+    let link = link.to_owned();
+    Problem::Open { link, source }.into()
+}
+
+fn on_port(problem: impl Into<Problem>) -> Error {
+    Error::from(problem.into()).on(PORT, "/dev/ttyUSB0 (115200 8E1)")
+}
+
+fn refused() -> io::Error {
+    io::ErrorKind::PermissionDenied.into()
+}
+
+fn step(command: Command, phase: Phase) -> Step {
+    let address = Some(0x0800_4000);
+    Step {
+        command,
+        phase,
+        address,
+    }
+}
+
+/// At least one error for each code.
+fn samples() -> Vec<Error> {
+    let path = || PathBuf::from("app.bin");
+    let name = || "app.bin".to_owned();
+    let mismatch = Mismatch {
+        address: 0x0800_0123,
+        expected: 0x12,
+        found: 0xFF,
+        count: 300,
+    };
+    vec![
+        Problem::Usage("`7` is no baud rate: 300 to 20000000, or max".to_owned()).into(),
+        Problem::NoPort.into(),
+        Problem::from(PortError::Tcp("tcp:lab".to_owned())).into(),
+        Problem::from(PortError::Reserved {
+            word: "serprog".to_owned(),
+        })
+        .into(),
+        Problem::from(PortError::Empty("stm32:".to_owned())).into(),
+        Problem::from(BenchError::UnknownBench {
+            name: "stm32f103".to_owned(),
+        })
+        .into(),
+        Problem::from(ResetSpec::parse("dtr=boot1").unwrap_err()).into(),
+        Problem::Config {
+            path: "flashwire.toml".into(),
+            source: Config::parse("\nbuad = 1").unwrap_err(),
+        }
+        .into(),
+        Error::from(ImageError::HasAddresses {
+            format: Format::Elf,
+            own: 0x0800_0000,
+            given: 0x0800_4000,
+        })
+        .about("app.elf"),
+        Problem::from(FileError::Unwritable {
+            path: path(),
+            source: refused(),
+        })
+        .into(),
+        Problem::StandardOutput(io::ErrorKind::StorageFull.into()).into(),
+        Error::from(WriteError::Format {
+            format: Format::Elf,
+        })
+        .about("out.elf"),
+        open(PORT, LinkError::NotFound),
+        open(PORT, LinkError::Busy),
+        open(PORT, LinkError::Denied),
+        open(
+            "/dev/null",
+            LinkError::NotAPort("it is a device".to_owned()),
+        ),
+        open(PORT, LinkError::Unsupported("4000000 baud".to_owned())),
+        open(PORT, LinkError::Io(io::ErrorKind::OutOfMemory.into())),
+        open("tcp:lab:4000", LinkError::NotFound),
+        open(
+            "tcp:lab:4000",
+            LinkError::Io(io::ErrorKind::ConnectionRefused.into()),
+        ),
+        Problem::from(ServeError::Place("tcp".to_owned())).into(),
+        on_port(stm32::Error::NoAnswer {
+            tries: 2,
+            waited: Duration::from_secs(1),
+        }),
+        on_port(stm32::Error::WrongAnswer {
+            reading: Reading::Babble,
+            sample: b"\r\n> ".to_vec(),
+        }),
+        on_port(stm32::Error::WrongAnswer {
+            reading: Reading::Garbage,
+            sample: vec![0xFE, 0x9E],
+        }),
+        on_port(stm32::Error::WrongAnswer {
+            reading: Reading::Echo,
+            sample: vec![0x7F, 0x7F],
+        }),
+        on_port(stm32::Error::WrongAnswer {
+            reading: Reading::LineLow,
+            sample: vec![0; 4],
+        }),
+        on_port(stm32::Error::Nack {
+            step: step(Command::WriteMemory, Phase::Data),
+        })
+        .during("writing"),
+        on_port(stm32::Error::Unsupported {
+            command: Command::Go,
+        }),
+        on_port(stm32::Error::Timeout {
+            step: step(Command::ReadMemory, Phase::Answer),
+            received: 100,
+            expected: 256,
+            waited: Duration::from_millis(1024),
+        })
+        .during("verifying"),
+        on_port(stm32::Error::LostSync { sent: 2054 }),
+        on_port(stm32::Error::Unexpected {
+            step: step(Command::Erase, Phase::Pages),
+            byte: 0x55,
+        })
+        .during("erasing"),
+        on_port(stm32::Error::Malformed {
+            command: Command::GetId,
+            answer: vec![1, 2],
+        }),
+        on_port(stm32::Error::Unsteady {
+            command: Command::Get,
+            tries: 5,
+        }),
+        on_port(stm32::Error::Damaged {
+            address: 0x0800_4000,
+            expected: 1,
+            found: 0,
+        })
+        .during("writing"),
+        on_port(stm32::Error::NoSpeed),
+        on_port(LinkError::Closed).during("writing"),
+        on_port(LinkError::Stalled).during("writing"),
+        on_port(LinkError::Io(io::ErrorKind::BrokenPipe.into())),
+        on_port(Problem::ReadProtected),
+        on_port(Problem::NoResetLine),
+        Problem::NoLine("the DTR line is not supported by this port".to_owned()).into(),
+        on_port(Problem::UnknownPart { product_id: 0x4FF }),
+        Error::from(Problem::WrongMachine {
+            machine: "an x86-64".to_owned(),
+        })
+        .about("app.elf"),
+        Error::from(Problem::WrongFamily {
+            families: "RP2040".to_owned(),
+            part: "STM32F10xxx Medium-density".to_owned(),
+        })
+        .about("app.uf2"),
+        on_port(PlanError::OutOfRange {
+            range: 0x0802_0000..0x0802_0100,
+            misfit_bytes: 70_000,
+            memory: 0x0800_0000..0x0802_0000,
+        })
+        .about(name()),
+        on_port(PlanError::InHole {
+            range: 0x0808_0000..0x0808_0004,
+            hole: 0x0808_0000..0x080C_0000,
+        })
+        .about(name()),
+        on_port(PlanError::Unaligned {
+            range: 0x0800_0104..0x0800_0504,
+            aligned: 0x0800_0000..0x0800_0800,
+        }),
+        Error::from(Problem::UnalignedAddress {
+            address: 0x0800_0001,
+            unit_bytes: 4,
+        })
+        .about(name()),
+        on_port(PlanError::NotErasable {
+            range: 0x0800_0000..0x0800_0400,
+        })
+        .about(name()),
+        on_port(PlanError::NeedsErase {
+            address: 0x0800_0000,
+            bytes: 4,
+        })
+        .about(name()),
+        on_port(PlanError::AllIsChanged).about(name()),
+        on_port(Problem::Mismatch {
+            mismatch,
+            written: false,
+        })
+        .about(name()),
+        on_port(Problem::Mismatch {
+            mismatch,
+            written: true,
+        }),
+        Problem::from(FileError::Missing { path: path() }).into(),
+        Problem::from(FileError::NotAFile {
+            path: path(),
+            what: "a pipe",
+        })
+        .into(),
+        Problem::from(FileError::TooLarge {
+            name: name(),
+            bytes: Some(4 << 30),
+        })
+        .into(),
+        Problem::from(FileError::Unreadable {
+            name: name(),
+            source: refused(),
+        })
+        .into(),
+        Error::from(ImageError::Empty).about(name()),
+        Error::from(ImageError::NotFirmware {
+            what: "a zip archive",
+        })
+        .about("app.zip"),
+        Error::from(ImageError::NoEnd {
+            format: Format::IntelHex,
+            line: 12,
+        })
+        .about("app.hex"),
+        Error::from(ImageError::NotThisFormat {
+            format: Format::IntelHex,
+            place: Place::Line(1),
+        })
+        .about("app.hex"),
+        Error::from(ImageError::NameDisagrees {
+            named: Format::Binary,
+            content: Format::Elf,
+        })
+        .about(name()),
+        Problem::from(BenchError::Storage(StorageError::NotAFile("board".into()))).into(),
+        on_port(Problem::Cancelled),
+        Problem::Defect("a table is empty".into()).into(),
+    ]
+}
+
+/// What jobs that ended early say, from nothing done to nothing proved.
+fn aftermaths() -> Vec<Error> {
+    let unit = |n: u64| EraseUnit {
+        kind: 0,
+        start: 0x0800_0000 + n * 0x400,
+        end: 0x0800_0400 + n * 0x400,
+    };
+    let state = |erased: u64, programmed_to, all_written| TargetState {
+        touched: true,
+        erased: (0..erased).map(unit).collect(),
+        programmed_to,
+        all_written,
+        kept_lost: Vec::new(),
+    };
+    let lost = |state: TargetState| {
+        let kept_lost = vec![0x0800_0000..0x0800_0104];
+        TargetState { kept_lost, ..state }
+    };
+    let left = |state, kept| {
+        let aftermath = Aftermath {
+            state,
+            planned_units: 3,
+            only_erasing: false,
+            differs: false,
+            kept,
+        };
+        on_port(Problem::Cancelled)
+            .during("writing")
+            .leaving(aftermath)
+    };
+    let file = || Kept::In("/backups/old.hex".into());
+    let done = state(3, Some(0x0800_0C00), true);
+    let differs = Aftermath {
+        state: done.clone(),
+        planned_units: 3,
+        only_erasing: true,
+        differs: true,
+        kept: Kept::Nothing,
+    };
+    vec![
+        left(TargetState::default(), Kept::Nothing),
+        left(state(0, None, false), Kept::Nothing),
+        left(lost(state(3, None, false)), file()),
+        left(lost(state(3, None, false)), Kept::Dropped),
+        left(state(3, Some(0x0800_0800), false), file()),
+        left(done, Kept::Nothing),
+        on_port(Problem::ReadProtected).leaving(differs),
+    ]
+}
+
+/// As a person sees it.
+fn render(error: &Error) -> String {
+    let hint = error.hint();
+    let mut text = format!(
+        "error[{}]: {error} (exit {})\n",
+        hint.code,
+        error.exit() as u8
+    );
+    for fact in error.facts() {
+        text.push_str(&format!("  {fact}\n"));
+    }
+    text.push_str(&format!(
+        "  likely: {}\n  try:    {}\n",
+        error.likely(),
+        error.remedy()
+    ));
+    text
+}
+
+#[test]
+fn every_error_renders_as_the_file_shows() {
+    let all: Vec<String> = samples().iter().chain(&aftermaths()).map(render).collect();
+    let rendered = all.join("\n");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/errors.txt");
+    if std::env::var_os("FLASHWIRE_UPDATE").is_some() {
+        std::fs::write(path, &rendered).unwrap();
+    }
+    let shown = std::fs::read_to_string(path).unwrap();
+    for (now, then) in rendered.split("\n\n").zip(shown.split("\n\n")) {
+        assert_eq!(now, then);
+    }
+    assert_eq!(rendered, shown);
+}
+
+#[test]
+fn every_code_of_the_table_is_some_error_s_and_none_stands_twice() {
+    let shown: BTreeSet<&str> = samples().iter().map(|error| error.hint().code).collect();
+    let table: BTreeSet<&str> = hint::ALL.iter().map(|hint| hint.code).collect();
+    assert_eq!(shown, table);
+    assert_eq!(table.len(), hint::ALL.len());
+}
+
+#[test]
+fn every_text_is_complete_and_in_form() {
+    for hint in hint::ALL {
+        let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(hint.code.chars().all(kebab), "{}", hint.code);
+        assert!(
+            hint.text.lines().count() >= 2,
+            "{}: too short to explain anything",
+            hint.code
+        );
+        assert!(
+            hint.text.lines().all(|line| line.len() <= 100),
+            "{}: a line is too long",
+            hint.code
+        );
+        assert!(
+            hint.text.ends_with(".\n") || hint.text.contains("\n  "),
+            "{}",
+            hint.code
+        );
+        for fragment in [hint.likely, hint.remedy] {
+            assert!(
+                !fragment.is_empty() && !fragment.ends_with('.'),
+                "{}",
+                hint.code
+            );
+        }
+    }
+    for error in samples().iter().chain(&aftermaths()) {
+        let text = render(error);
+        assert!(!text.contains(['{', '}']), "a placeholder stays: {text}");
+        assert!(!text.contains("PORT ") && !text.contains("FILE "), "{text}");
+        assert!(!error.to_string().ends_with('.'), "{text}");
+    }
+}
+
+#[test]
+fn codes_are_found_by_their_names() {
+    assert_eq!(
+        hint::find("stm32-no-answer").map(|hint| hint.exit),
+        Some(Exit::Silent)
+    );
+    assert_eq!(hint::find("no-such-code"), None);
+}
+
+#[test]
+fn a_failed_link_is_the_same_problem_whoever_meets_it() {
+    let direct = Error::from(LinkError::Closed).hint().code;
+    let met = Error::from(stm32::Error::Link(LinkError::Closed))
+        .hint()
+        .code;
+    assert_eq!((direct, met), ("link-lost", "link-lost"));
+    let given_up = Error::from(stm32::Error::Link(LinkError::Cancelled));
+    assert_eq!(given_up.exit(), Exit::Cancelled);
+}
+
+#[test]
+fn causes_are_kept() {
+    use std::error::Error as _;
+    let error = open(PORT, LinkError::Io(refused()));
+    let problem = error.source().unwrap();
+    let link = problem.source().unwrap();
+    assert!(link.downcast_ref::<LinkError>().is_some());
+}
