@@ -344,8 +344,8 @@ pub(crate) struct ExplainObject {
 pub(crate) struct HintObject {
     pub(crate) code: &'static str,
     pub(crate) exit: u8,
-    pub(crate) likely: &'static str,
+    pub(crate) likely: String,
     #[serde(rename = "try")]
-    pub(crate) remedy: &'static str,
-    pub(crate) text: &'static str,
+    pub(crate) remedy: String,
+    pub(crate) text: String,
 }

@@ -17,12 +17,86 @@ pub struct LoadOptions {
     pub address: Option<u64>,
 }
 
+/// A firmware file that was read.
+#[derive(Clone, Debug)]
+pub enum Firmware {
+    /// One image.
+    One(Image),
+    /// A UF2 file with images for several families of chips.
+    Several {
+        /// Their ids.
+        families: Vec<u32>,
+        /// The file.
+        content: Vec<u8>,
+    },
+}
+
+impl Firmware {
+    /// The image for the family that `wanted` says yes to, if there is one.
+    ///
+    /// # Errors
+    /// The part of the file that is for that family is not a good image.
+    pub fn image_for(&self, wanted: impl Fn(u32) -> bool) -> Result<Option<Image>, ImageError> {
+        match self {
+            Self::One(image) => Ok(Some(image.clone())),
+            Self::Several { families, content } => {
+                let Some(family) = families.iter().copied().find(|&family| wanted(family)) else {
+                    return Ok(None);
+                };
+                let format = Some(Format::Uf2);
+                let family = Some(family);
+                let options = ParseOptions {
+                    format,
+                    family,
+                    ..ParseOptions::default()
+                };
+                Image::parse(&content[..], &options).map(Some)
+            }
+        }
+    }
+
+    /// The families of chips that it says it is for; none if it says nothing.
+    pub fn families(&self) -> &[u32] {
+        match self {
+            Self::One(image) => image.families(),
+            Self::Several { families, .. } => families,
+        }
+    }
+
+    /// Gives a raw binary that has no address one; leaves everything else as it is.
+    ///
+    /// # Errors
+    /// It would go beyond the address space.
+    pub fn place(self, address: u64) -> Result<Self, ImageError> {
+        match self {
+            Self::One(image) => Ok(Self::One(image.place(address)?)),
+            several => Ok(several),
+        }
+    }
+
+    /// All its images.
+    ///
+    /// # Errors
+    /// One of them is not good.
+    pub fn images(&self) -> Result<Vec<Image>, ImageError> {
+        match self {
+            Self::One(image) => Ok(vec![image.clone()]),
+            Self::Several { families, .. } => {
+                let images = families
+                    .iter()
+                    .map(|&family| self.image_for(|id| id == family));
+                images.filter_map(Result::transpose).collect()
+            }
+        }
+    }
+}
+
 /// Reads a firmware file. Its name's extension must agree with its content, unless the format is
 /// given.
 ///
 /// # Errors
 /// The file cannot be read, or is not a good image.
-pub fn load(path: &Path, options: LoadOptions) -> Result<Image, Error> {
+pub fn load(path: &Path, options: LoadOptions) -> Result<Firmware, Error> {
     let content = files::read(path)?;
     let name = path.file_name().and_then(|name| name.to_str());
     parse(content, &path.display().to_string(), name, options)
@@ -36,7 +110,7 @@ pub fn load_stream(
     stream: impl std::io::Read,
     name: &str,
     options: LoadOptions,
-) -> Result<Image, Error> {
+) -> Result<Firmware, Error> {
     let content = files::read_stream(stream, name)?;
     parse(content, name, None, options)
 }
@@ -46,7 +120,7 @@ fn parse(
     name: &str,
     file_name: Option<&str>,
     options: LoadOptions,
-) -> Result<Image, Error> {
+) -> Result<Firmware, Error> {
     let LoadOptions { format, address } = options;
     let parse_options = ParseOptions {
         format,
@@ -54,8 +128,22 @@ fn parse(
         address,
         family: None,
     };
-    named(Image::parse(content, &parse_options), name)
+    if !content.starts_with(UF2_MAGIC) {
+        return Ok(Firmware::One(named(
+            Image::parse(content, &parse_options),
+            name,
+        )?));
+    }
+    match Image::parse(&content[..], &parse_options) {
+        Err(ImageError::SeveralFamilies { families }) => {
+            Ok(Firmware::Several { families, content })
+        }
+        image => Ok(Firmware::One(named(image, name)?)),
+    }
 }
+
+/// How UF2 files begin, and no others: github.com/microsoft/uf2, "File format".
+const UF2_MAGIC: &[u8] = b"UF2\n";
 
 /// The format of a file to be made: the one given, else the extension's, else raw binary.
 pub fn output_format(path: &Path, given: Option<Format>) -> Format {
@@ -93,15 +181,10 @@ pub fn of(segments: Vec<Segment>) -> Result<Image, Error> {
 /// # Errors
 /// They disagree, or a raw binary among them has no address.
 pub fn merge(images: &[Image], name: &str) -> Result<Image, Error> {
+    if let [only] = images {
+        return Ok(only.clone());
+    }
     named(Image::merge(images), name)
-}
-
-/// Gives a raw binary that has none yet its address; leaves any other image as it is.
-///
-/// # Errors
-/// It would go beyond the address space.
-pub fn place(image: Image, address: u64, name: &str) -> Result<Image, Error> {
-    named(image.place(address), name)
 }
 
 fn named(image: Result<Image, ImageError>, file: &str) -> Result<Image, Error> {

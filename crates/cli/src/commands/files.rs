@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use flashwire::files::NewFile;
-use flashwire::images::{self, LoadOptions};
+use flashwire::images::{self, Firmware, LoadOptions};
 use flashwire::{Error, Image, Problem};
 
 use crate::screen::Screen;
@@ -24,7 +24,7 @@ pub(crate) fn name(path: &Path) -> String {
 }
 
 /// Reads a firmware file.
-pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<Image, Error> {
+pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<Firmware, Error> {
     if !is_stream(path) {
         return images::load(path, options);
     }
@@ -34,6 +34,12 @@ pub(crate) fn load(path: &Path, options: LoadOptions) -> Result<Image, Error> {
         return Err(Problem::Usage(what.to_owned()).into());
     }
     images::load_stream(input.lock(), &name(path), options)
+}
+
+/// Reads a firmware file of which all images are wanted.
+pub(crate) fn load_all(path: &Path, options: LoadOptions) -> Result<Vec<Image>, Error> {
+    let images = load(path, options)?.images();
+    images.map_err(|error| Error::from(error).about(name(path)))
 }
 
 /// Where a result goes: a file that has its name only when it is complete, or standard output.

@@ -22,8 +22,9 @@ pub(crate) fn info(args: &ImageInfoArgs, screen: &Screen) -> Result<(), Error> {
     };
     let mut images = Vec::new();
     for file in &args.files {
-        let image = files::load(file, options)?;
-        images.push(describe(files::name(file), &image));
+        for image in files::load_all(file, options)? {
+            images.push(describe(files::name(file), &image));
+        }
     }
     let text: Vec<String> = images.iter().map(text).collect();
     let object = ImagesObject {
@@ -39,7 +40,8 @@ pub(crate) fn convert(args: &ImageConvertArgs, screen: &Screen) -> Result<(), Er
         format: args.file.format,
         address: args.file.address,
     };
-    let image = files::load(&args.file.file, options)?;
+    let images = files::load_all(&args.file.file, options)?;
+    let image = images::merge(&images, &files::name(&args.file.file))?;
     make(&image, &args.output, screen)
 }
 
@@ -48,13 +50,11 @@ pub(crate) fn merge(args: &ImageMergeArgs, screen: &Screen) -> Result<(), Error>
     let mut images = Vec::new();
     for file in &args.files {
         let (path, address) = at_address(file)?;
-        images.push(files::load(
-            path,
-            LoadOptions {
-                format: None,
-                address,
-            },
-        )?);
+        let options = LoadOptions {
+            format: None,
+            address,
+        };
+        images.extend(files::load_all(path, options)?);
     }
     let name = args.files.join(" + ");
     make(&images::merge(&images, &name)?, &args.output, screen)

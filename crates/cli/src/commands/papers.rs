@@ -27,10 +27,10 @@ pub(crate) fn explain(args: &ExplainArgs, screen: &Screen) -> Result<(), Error> 
         None => hint::ALL.to_vec(),
     };
     let text = match (&args.code, &hints[..]) {
-        (Some(_), [hint]) => format!(
+        (Some(_), [hint]) => generic(&format!(
             "{} (exit code {})\n\n{}\nLikely: {}.\nTry:    {}.\n",
             hint.code, hint.exit as u8, hint.text, hint.likely, hint.remedy
-        ),
+        )),
         _ => hints
             .iter()
             .map(|hint| format!("{:<18} {}\n", hint.code, hint.likely))
@@ -39,9 +39,9 @@ pub(crate) fn explain(args: &ExplainArgs, screen: &Screen) -> Result<(), Error> 
     let errors = hints.iter().map(|hint| HintObject {
         code: hint.code,
         exit: hint.exit as u8,
-        likely: hint.likely,
-        remedy: hint.remedy,
-        text: hint.text,
+        likely: generic(hint.likely),
+        remedy: generic(hint.remedy),
+        text: generic(hint.text),
     });
     screen.result(
         &text,
@@ -50,6 +50,11 @@ pub(crate) fn explain(args: &ExplainArgs, screen: &Screen) -> Result<(), Error> 
             errors: errors.collect(),
         },
     )
+}
+
+/// A text of the table about no port and file in particular.
+fn generic(text: &str) -> String {
+    hint::fill(text, "PORT", "FILE")
 }
 
 /// Prints a completion script.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use flashwire::images::{self, LoadOptions};
+use flashwire::images::{self, Firmware, LoadOptions};
 use flashwire::{
-    Backup, BackupOptions, EraseChoice, ErasedKind, Error, Image, Job, Outcome, Plan, PlanOptions,
-    WriteOptions, places,
+    Backup, BackupOptions, EraseChoice, ErasedKind, Error, Job, Outcome, Plan, PlanOptions,
+    Problem, WriteOptions, places,
 };
 
 use super::run::say_started;
@@ -19,22 +19,25 @@ use crate::screen::Screen;
 /// Writes a file and verifies it.
 pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
-    let image = load(&args.file, run.config.address)?;
-    let options = options(args);
+    let firmware = load(&args.file, run.config.address)?;
+    let options = options(args)?;
     let name = files::name(&args.file.file);
     run.with_session(|session, info, watcher| {
         run.say_target(info);
-        let job = session.plan_write(&image, &name, &options, watcher)?;
+        let job = session.plan_write(&firmware, &name, &options, watcher)?;
         let plan = job.plan();
         if args.dry_run {
             let object = JobObject::new("flashwire/write/1", info, plan, None, false);
             return screen.result(&in_full(&job), &object);
         }
-        screen.say(&in_short(&name, &image, &job));
+        screen.say(&in_short(&name, &job));
         let outcome = session.execute(&job, watcher)?;
         say_done(&outcome, plan, session.is_simulated(), screen);
         if args.run {
-            say_started(session.run(images::vector_table(&image))?, screen);
+            say_started(
+                session.run(job.image().and_then(images::vector_table))?,
+                screen,
+            );
         }
         if screen.args.json {
             let object = JobObject::new("flashwire/write/1", info, plan, Some(&outcome), args.run);
@@ -47,11 +50,11 @@ pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
 /// Compares the flash with a file.
 pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
-    let image = load(&args.file, run.config.address)?;
+    let firmware = load(&args.file, run.config.address)?;
     let name = files::name(&args.file.file);
     run.with_session(|session, info, watcher| {
         run.say_target(info);
-        let job = session.plan_verify(&image, &name)?;
+        let job = session.plan_verify(&firmware, &name)?;
         let outcome = session.execute(&job, watcher)?;
         let checked = bytes(job.plan().summary().verified_bytes);
         screen.say(&format!(
@@ -74,21 +77,26 @@ pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Error> {
 
 /// Reads the file. The address of the defaults is for raw binaries only: other formats do not
 /// disagree with it.
-fn load(args: &FileArgs, default_address: Option<u64>) -> Result<Image, Error> {
+fn load(args: &FileArgs, default_address: Option<u64>) -> Result<Firmware, Error> {
     let options = LoadOptions {
         format: args.format,
         address: args.address,
     };
-    let image = files::load(&args.file, options)?;
+    let firmware = files::load(&args.file, options)?;
     match default_address {
-        Some(address) if !image.is_placed() => {
-            images::place(image, address, &files::name(&args.file))
+        Some(address) => {
+            let placed = firmware.place(address);
+            placed.map_err(|error| Error::from(error).about(files::name(&args.file)))
         }
-        _ => Ok(image),
+        None => Ok(firmware),
     }
 }
 
-fn options(args: &WriteArgs) -> WriteOptions {
+fn options(args: &WriteArgs) -> Result<WriteOptions, Error> {
+    if args.only_changed && args.erase == EraseKind::All {
+        let what = "--only-changed and --erase all contradict each other";
+        return Err(Problem::Usage(what.to_owned()).into());
+    }
     let erase = match args.erase {
         EraseKind::Touched => EraseChoice::Touched,
         EraseKind::All => EraseChoice::All,
@@ -110,11 +118,11 @@ fn options(args: &WriteArgs) -> WriteOptions {
         Some(None) => folder().map_or(BackupOptions::None, BackupOptions::Everything),
         None => folder().map_or(BackupOptions::None, BackupOptions::WhatIsRead),
     };
-    WriteOptions { plan, backup }
+    Ok(WriteOptions { plan, backup })
 }
 
 /// What is going to happen, in a line or two.
-fn in_short(name: &str, image: &Image, job: &Job) -> String {
+fn in_short(name: &str, job: &Job) -> String {
     let plan = job.plan();
     let summary = plan.summary();
     let mut parts = Vec::new();
@@ -127,7 +135,14 @@ fn in_short(name: &str, image: &Image, job: &Job) -> String {
     if summary.verified_bytes > 0 {
         parts.push(format!("verify {}", bytes(summary.verified_bytes)));
     }
-    let mut text = format!("{name}: {}, {}", image.format(), bytes(image.total_bytes()));
+    let mut text = name.to_owned();
+    if let Some(image) = job.image() {
+        text.push_str(&format!(
+            ": {}, {}",
+            image.format(),
+            bytes(image.total_bytes())
+        ));
+    }
     if plan.changes_nothing() {
         text.push_str("; the flash holds it already, nothing to write");
     }

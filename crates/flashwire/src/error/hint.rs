@@ -99,6 +99,11 @@ pub const ALL: [&Hint; 51] = [
     &DEFECT,
 ];
 
+/// A text of the table, about this port and this file.
+pub fn fill(text: &str, port: &str, file: &str) -> String {
+    text.replace("{port}", port).replace("{file}", file)
+}
+
 /// The hint with this code.
 pub fn find(code: &str) -> Option<&'static Hint> {
     ALL.into_iter().find(|hint| hint.code == code)
@@ -542,7 +547,8 @@ pub(crate) static NOT_ERASABLE: Hint = Hint {
     likely: "an area that only goes with the whole flash",
     remedy: "--erase all",
     text: "\
-No erase unit of this chip covers the range without destroying something else.\n",
+No erase unit of this chip covers the range without destroying something else. Nothing was changed.
+Erasing the whole flash takes the range along.\n",
 };
 
 pub(crate) static NEEDS_ERASE: Hint = Hint {
@@ -573,7 +579,8 @@ pub(crate) static FILE_MISSING: Hint = Hint {
     likely: "a typing mistake, or another folder",
     remedy: "check the name",
     text: "\
-There is no file of this name. It was looked for before the port was opened.\n",
+There is no file of this name here. It was looked for before the port was opened, so that nothing
+has happened to the chip.\n",
 };
 
 pub(crate) static NOT_A_FILE: Hint = Hint {
@@ -602,7 +609,8 @@ pub(crate) static FILE_UNREADABLE: Hint = Hint {
     likely: "you may not read it, or the disk has a problem",
     remedy: "check it with another program",
     text: "\
-The system does not let us read the file, for the reason that the error quotes.\n",
+The system does not let us read the file, for the reason that the error quotes: usually its
+permissions, sometimes a disk or a network that is gone.\n",
 };
 
 pub(crate) static FILE_EMPTY: Hint = Hint {

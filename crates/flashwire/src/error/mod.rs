@@ -97,7 +97,7 @@ impl Error {
         let named = self.setting.port.as_deref().or(self.problem.port());
         let port = named.unwrap_or("PORT");
         let file = self.setting.file.as_deref().unwrap_or("FILE");
-        text.replace("{port}", port).replace("{file}", file)
+        hint::fill(text, port, file)
     }
 
     /// The same error, on this link.

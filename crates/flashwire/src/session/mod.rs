@@ -17,7 +17,7 @@ use std::time::Duration;
 use flashwire_client::stm32;
 use flashwire_link::reset::{self, Way};
 use flashwire_link::{CancelFlag, Link};
-use flashwire_plan::{Cause, Event, FlashDevice, Image, Phase, RunError, plan_erase, plan_verify};
+use flashwire_plan::{Cause, Event, FlashDevice, Phase, RunError, plan_erase, plan_verify};
 use flashwire_sim::SimLink;
 
 pub use info::{Info, Stm32Info};
@@ -25,6 +25,7 @@ pub use open::{OpenOptions, Speed, reset_by_lines};
 pub use write::{Backup, BackupOptions, Job, Outcome, WriteOptions};
 
 use crate::error::{Aftermath, Error, Kept, Problem};
+use crate::images::Firmware;
 use crate::watch::{Reporter, Stage, Watcher};
 
 /// An opened target.
@@ -88,19 +89,17 @@ impl Session {
         read.map_err(|error| self.failed(error))
     }
 
-    /// Plans the comparison of the flash with `image`; `name` is the file's, for messages.
+    /// Plans the comparison of the flash with `firmware`; `name` is the file's, for messages.
     ///
     /// # Errors
     /// The chip is protected, or the image is not for it.
-    pub fn plan_verify(&mut self, image: &Image, name: &str) -> Result<Job, Error> {
+    pub fn plan_verify(&mut self, firmware: &Firmware, name: &str) -> Result<Job, Error> {
         self.check_readable()?;
-        let image = self.fitting(image).map_err(|error| error.about(name))?;
+        let image = self.fitting(firmware).map_err(|error| error.about(name))?;
         let geometry = self.device.flash().geometry().clone();
         let plan = plan_verify(&geometry, &image);
-        Ok(Job::of(
-            plan.map_err(|error| self.on_port(error).about(name))?,
-            name,
-        ))
+        let plan = plan.map_err(|error| self.on_port(error).about(name))?;
+        Ok(Job::of(plan, Some(image), name))
     }
 
     /// Plans the erasing of `range`, or of everything.
@@ -111,7 +110,8 @@ impl Session {
         self.check_writable(range.is_none())?;
         let geometry = self.device.flash().geometry().clone();
         let plan = plan_erase(&geometry, range, verify);
-        Ok(Job::of(plan.map_err(|error| self.on_port(error))?, ""))
+        let plan = plan.map_err(|error| self.on_port(error))?;
+        Ok(Job::of(plan, None, ""))
     }
 
     /// Starts the program whose vector table stands at `address` (by default the start of the

@@ -13,7 +13,7 @@ use super::{Device, Session};
 use crate::error::{Error, Kept, Problem};
 use crate::families;
 use crate::files::{FileError, NewFile};
-use crate::images;
+use crate::images::{self, Firmware};
 use crate::watch::{Stage, Watcher};
 
 /// How to write a file.
@@ -56,6 +56,8 @@ pub enum Backup {
 #[derive(Clone, Debug)]
 pub struct Job {
     pub(super) plan: Plan,
+    /// What is to be there at the end, if that is not nothing.
+    image: Option<Image>,
     /// The file's, for messages.
     pub(super) name: String,
     backup: PlannedBackup,
@@ -89,9 +91,10 @@ pub struct Outcome {
 }
 
 impl Job {
-    pub(super) fn of(plan: Plan, name: &str) -> Self {
+    pub(super) fn of(plan: Plan, image: Option<Image>, name: &str) -> Self {
         Self {
             plan,
+            image,
             name: name.to_owned(),
             backup: PlannedBackup::Nothing,
         }
@@ -100,6 +103,11 @@ impl Job {
     /// The plan, to be shown.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// What is to be there at the end; `None` if the job only erases.
+    pub fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
     }
 
     /// How many bytes of old content will be kept in a file.
@@ -155,7 +163,7 @@ fn free_name(folder: &Path, chip: &str, stamp: &str) -> Result<PathBuf, Error> {
 }
 
 impl Session {
-    /// Plans the writing of `image`: checks that it is for this chip and fits, looks at the present
+    /// Plans the writing of `firmware`: checks that it is for this chip and fits, looks at the present
     /// content where that matters, and decides what to erase, write, keep and verify. Nothing is
     /// changed. `name` is the file's, for messages.
     ///
@@ -164,14 +172,14 @@ impl Session {
     /// another processor or family, content that does not fit; or the link failed.
     pub fn plan_write(
         &mut self,
-        image: &Image,
+        firmware: &Firmware,
         name: &str,
         options: &WriteOptions,
         watcher: &mut dyn Watcher,
     ) -> Result<Job, Error> {
         self.check_writable(options.plan.erase == EraseChoice::All)?;
         let refused = |error: Error| error.about(name);
-        let image = self.fitting(image).map_err(refused)?;
+        let image = self.fitting(firmware).map_err(refused)?;
         let geometry = self.device.flash().geometry().clone();
         let mut needs = needs(&geometry, &image, &options.plan)
             .map_err(|error| self.on_port(error).about(name))?;
@@ -194,6 +202,7 @@ impl Session {
             .map_err(|error| self.on_port(error).about(name))?;
         let backup = self.planned_backup(&plan, &current, &options.backup)?;
         Ok(Job {
+            image: Some(image),
             plan,
             name: name.to_owned(),
             backup,
@@ -222,31 +231,30 @@ impl Session {
         Ok(())
     }
 
-    /// The image, with its addresses, if it is for this chip: a raw binary without an address goes
-    /// to the start of the flash.
-    pub(super) fn fitting(&mut self, image: &Image) -> Result<Image, Error> {
+    /// The image in `firmware` that is for this chip, with its addresses: a raw binary without one
+    /// goes to the start of the flash.
+    pub(super) fn fitting(&mut self, firmware: &Firmware) -> Result<Image, Error> {
         let Device::Stm32(target) = &self.device;
         let part = &target.identity().part;
+        let fits = |id: u32| families::is_for(id, part.family);
+        let image = firmware.image_for(fits)?.filter(|image| {
+            let families = image.families();
+            families.is_empty() || families.iter().any(|&id| fits(id))
+        });
+        let Some(image) = image else {
+            let families = firmware.families().iter().map(|&id| families::name(id));
+            return Err(Problem::WrongFamily {
+                families: families.collect::<Vec<_>>().join(", "),
+                part: part.name.clone(),
+            }
+            .into());
+        };
         if let Some(machine) = image
             .machine()
             .filter(|&machine| machine != families::ELF_ARM)
         {
             let machine = families::machine_name(machine);
             return Err(Problem::WrongMachine { machine }.into());
-        }
-        let fits = |id: &u32| families::is_for(*id, part.family);
-        if !image.families().is_empty() && !image.families().iter().any(fits) {
-            let names: Vec<String> = image
-                .families()
-                .iter()
-                .map(|id| families::name(*id))
-                .collect();
-            let families = names.join(", ");
-            return Err(Problem::WrongFamily {
-                families,
-                part: part.name.clone(),
-            }
-            .into());
         }
         let geometry = self.device.flash().geometry();
         let unit_bytes = geometry.program.unit_bytes;
@@ -260,7 +268,7 @@ impl Session {
                 .into());
             }
         }
-        Ok(image.clone().place(geometry.range.start)?)
+        Ok(image.place(geometry.range.start)?)
     }
 
     /// What becomes of the old content that was read.
