@@ -47,11 +47,13 @@ pub fn reset_example() -> PathBuf {
     folder().join("examples").join(name)
 }
 
-/// Where this profile's programs lie: two above the test itself, which lies in `deps`.
+/// Where this profile's programs lie: beside this one, or above it if it is a test, which cargo
+/// puts in `deps`.
 fn folder() -> PathBuf {
-    let test = env::current_exe().expect("a test knows where it lies");
-    let folder = test.ancestors().nth(2).expect("cargo puts tests in deps");
-    folder.to_owned()
+    let program = env::current_exe().expect("a program knows where it lies");
+    let folder = program.parent().expect("it lies in a folder");
+    let above = folder.parent().filter(|_| folder.ends_with("deps"));
+    above.unwrap_or(folder).to_owned()
 }
 
 /// Builds what the arguments of `cargo build` say, unless this process has done so.
