@@ -206,8 +206,8 @@ fn where_it_overruns_it_is_left_off() {
 fn a_refusal_in_the_middle_of_a_burst_does_no_harm() {
     let mut data = noise(2048, 6);
     for (n, command) in Command::ALL.into_iter().enumerate() {
-        data[n * 128 + 20..][..2].copy_from_slice(&command.opcode());
-        data[n * 128 + 71..][..2].copy_from_slice(&command.opcode());
+        data[n * 64 + 20..][..2].copy_from_slice(&command.opcode());
+        data[n * 64 + 51..][..2].copy_from_slice(&command.opcode());
     }
     let clean = used("stm32f103c8");
     let mut target = clean.target(with(Pipeline::Full));
