@@ -13,7 +13,7 @@ use flashwire_sim::stm32::ChipState;
 const ACK: u8 = 0x79;
 
 /// Nothing here takes longer, and nothing waits longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server in a thread of its own; it ends with this.
 struct Served {
@@ -238,6 +238,9 @@ mod pty {
     use std::os::unix::net::{SocketAddr, UnixDatagram};
     use std::path::{Path, PathBuf};
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
     use super::*;
 
     struct Place {
@@ -260,12 +263,36 @@ mod pty {
         }
     }
 
-    fn open(link: &Path) -> File {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(link)
-            .expect("a port")
+    /// A terminal that nobody waits for longer than for a TCP port.
+    struct Port(File);
+
+    impl Read for Port {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let mut ports = [PollFd::new(&self.0, PollFlags::IN)];
+            let patience = Timespec {
+                tv_sec: PATIENCE.as_secs().cast_signed(),
+                tv_nsec: 0,
+            };
+            if poll(&mut ports, Some(&patience))? == 0 {
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            self.0.read(buffer)
+        }
+    }
+
+    impl Write for Port {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    fn open(link: &Path) -> Port {
+        let port = OpenOptions::new().read(true).write(true).open(link);
+        Port(port.expect("a port"))
     }
 
     /// Tells an event as the preload library does.
@@ -284,11 +311,10 @@ mod pty {
         socket.recv(&mut [0; 8]).expect("an answer");
     }
 
-    fn set_speed(port: &File, baud: u32) {
-        let mut settings = rustix::termios::tcgetattr(port).expect("a terminal");
+    fn set_speed(port: &Port, baud: u32) {
+        let mut settings = tcgetattr(&port.0).expect("a terminal");
         settings.set_speed(baud).expect("a speed");
-        rustix::termios::tcsetattr(port, rustix::termios::OptionalActions::Now, &settings)
-            .expect("set");
+        tcsetattr(&port.0, OptionalActions::Now, &settings).expect("set");
     }
 
     #[test]
