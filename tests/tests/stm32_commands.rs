@@ -8,7 +8,7 @@ use flashwire_client::stm32::{
 };
 use flashwire_plan::{FlashDevice, Mismatch};
 use flashwire_protocol::stm32::{Command, FlashCrc, SpecialErase};
-use flashwire_sim::stm32::PARTS;
+use flashwire_sim::stm32::{PARTS, WriteProtection};
 use flashwire_tests::bench::{Bench, noise};
 
 /// All benches of this file: every part, with a millisecond to and fro as a good adapter has.
@@ -274,15 +274,9 @@ fn the_longest_erase_list_is_one_command() {
         );
         let longer: Vec<u16> = (0..=most as u16).collect();
         let error = loader.erase(&longer, Duration::ZERO).unwrap_err();
-        assert!(
-            matches!(error, Error::BadPage { page: Some(_), .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::BadList { .. }), "{error}");
         let error = loader.erase(&[], Duration::ZERO).unwrap_err();
-        assert!(
-            matches!(error, Error::BadPage { page: None, .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::BadList { pages: 0, .. }), "{error}");
         assert_eq!(bench.complaints(), [""; 0]);
     }
 }
@@ -297,7 +291,7 @@ fn a_page_number_that_erase_cannot_carry_is_refused_before_anything_is_sent() {
         error,
         Error::BadPage {
             command: Command::Erase,
-            page: Some(256)
+            page: 256
         }
     ));
     assert_eq!(bench.now(), before);
@@ -404,6 +398,39 @@ fn write_protection_is_set_and_taken_away() {
         loader.synchronise_within(Duration::from_secs(5)).unwrap();
         assert!(!protected(&bench), "{name}");
         loader.get().unwrap();
+    }
+}
+
+#[test]
+fn write_protection_is_found_where_option_bytes_tell() {
+    for (name, bench) in benches() {
+        let mut loader = greeted(&bench);
+        let identity = loader.identify(&Parts::built_in()).unwrap();
+        assert_eq!(loader.write_protected(&identity).unwrap(), [], "{name}");
+        // Sectors 0, 3, 4 and 7; or, on the parts that take areas, pages 0 to 3 and 4 to 7, of
+        // both banks where there are two.
+        let codes: &[u8] = match bench.chip().part().options.write_protection {
+            WriteProtection::Bits { .. } => &[0, 3, 4, 7],
+            WriteProtection::Areas { cells, .. } => &[0, 3, 5, 7, 1, 2, 9, 9][..2 * cells.len()],
+        };
+        loader.write_protect(codes).unwrap();
+        loader.synchronise_within(Duration::from_secs(5)).unwrap();
+        let found = loader.write_protected(&identity).unwrap();
+        let chip = bench.chip();
+        let part = chip.part();
+        let readable = !part.options.blocks.is_empty();
+        for (n, unit) in part.flash.units().enumerate() {
+            let protected =
+                chip.memory()
+                    .options
+                    .is_write_protected(&part.options, &part.flash, n as u32);
+            let start = u64::from(part.flash.start + unit.offset);
+            let told = found.iter().any(|range| range.contains(&start));
+            assert_eq!(told, protected && readable, "{name}, unit {n}: {found:X?}");
+        }
+        assert_eq!(found.is_empty(), !readable, "{name}");
+        drop(chip);
+        assert_eq!(bench.complaints(), [""; 0], "{name}");
     }
 }
 

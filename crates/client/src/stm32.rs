@@ -25,6 +25,7 @@ mod resynchronise;
 mod speed;
 mod synchronise;
 mod target;
+mod write_protection;
 
 pub use bootloader::{Bootloader, Options};
 pub use error::{Error, Phase, Step};

@@ -36,22 +36,26 @@ impl Bootloader {
     /// that are write protected.
     ///
     /// # Errors
-    /// [`Error::Nack`], [`Error::Timeout`], [`Error::Unexpected`]; [`Error::BadPage`] where the
-    /// loader's command cannot carry the list.
+    /// [`Error::Nack`], [`Error::Timeout`], [`Error::Unexpected`]; [`Error::BadPage`] and
+    /// [`Error::BadList`] where the loader's command cannot carry the list.
     pub fn erase(&mut self, pages: &[u16], most: Duration) -> Result<(), Error> {
         let command = self.erase_command();
-        let bad = |page| Error::BadPage { command, page };
-        let most_pages = self.erase_list_pages();
-        let surplus = pages.get(most_pages).copied();
         let list = match command {
             Command::Erase => {
-                let narrow = |&page: &u16| u8::try_from(page).map_err(|_| bad(Some(page)));
+                let narrow = |&page: &u16| {
+                    let page = u32::from(page);
+                    u8::try_from(page).map_err(|_| Error::BadPage { command, page })
+                };
                 let pages: Vec<u8> = pages.iter().map(narrow).collect::<Result<_, _>>()?;
                 Frame::erase(&pages)
             }
             _ => Frame::extended_erase(pages),
         };
-        let list = list.filter(|_| surplus.is_none()).ok_or(bad(surplus))?;
+        let fits = pages.len() <= self.erase_list_pages();
+        let list = list.filter(|_| fits).ok_or(Error::BadList {
+            command,
+            pages: pages.len(),
+        })?;
         self.erase_frame(command, &list, most)
     }
 

@@ -169,13 +169,21 @@ pub enum Error {
         /// How many bytes were asked for.
         bytes: usize,
     },
-    /// A page number that the loader's erase command cannot carry, or no pages at all.
-    #[error("{command} cannot erase {}", match page { Some(page) => format!("page {page}"), None => "no pages".to_owned() })]
+    /// A page whose number the loader's erase command cannot carry.
+    #[error("{command} cannot erase page {page}")]
     BadPage {
         /// The command.
         command: Command,
-        /// The page, or `None` for an empty list.
-        page: Option<u16>,
+        /// The page.
+        page: u32,
+    },
+    /// A list of no pages, or of more than the loader takes.
+    #[error("{command} cannot erase {pages} pages at once")]
+    BadList {
+        /// The command.
+        command: Command,
+        /// Length of the list.
+        pages: usize,
     },
     /// After a failed write the flash holds something that can neither be kept nor programmed over:
     /// the page has to be erased again.

@@ -65,28 +65,34 @@ impl Pages {
     }
 
     /// The number of the page that begins at `address`.
-    pub(super) fn number(&self, address: u32) -> Option<u16> {
+    pub(super) fn number(&self, address: u32) -> Option<u64> {
         let address = u64::from(address);
         let mut before = 0;
         for run in &self.runs {
             if run.range().contains(&address) {
-                return u16::try_from(before + (address - run.start) / run.unit_bytes).ok();
+                return Some(before + (address - run.start) / run.unit_bytes);
             }
             before += run.count;
         }
         None
     }
 
-    /// Size of a page in bytes.
-    fn unit_bytes(&self, page: u16) -> u64 {
+    /// The addresses of a page.
+    pub(super) fn range(&self, page: u16) -> Option<Range<u64>> {
         let mut left = u64::from(page);
         for run in &self.runs {
             if left < run.count {
-                return run.unit_bytes;
+                let start = run.start + left * run.unit_bytes;
+                return Some(start..start + run.unit_bytes);
             }
             left -= run.count;
         }
-        0
+        None
+    }
+
+    /// Size of a page in bytes.
+    fn unit_bytes(&self, page: u16) -> u64 {
+        self.range(page).map_or(0, |range| range.end - range.start)
     }
 
     /// Size of pages together, in bytes.

@@ -321,6 +321,14 @@ mod tests {
             "line 2: ram: \"0x2000-0x1000\" is no range such as 0x20000000-0x20005000"
         );
         assert_eq!(
+            line("product_id,unique_id_at\n0x999,0xFFFFFFFF\n"),
+            "line 2: unique_id_at: 0xFFFFFFFF is no address of a chip"
+        );
+        assert_eq!(
+            line("product_id,flash_start,flash_kib\n0x999,0xFF000000,65536\n"),
+            "line 2: flash_kib: 65536 KiB do not fit behind flash_start"
+        );
+        assert_eq!(
             line("product_id,program_unit\n0x999,12\n"),
             "line 2: program_unit: 12 is no power of two from 1 to 256"
         );

@@ -238,6 +238,15 @@ impl Target {
         erased.map_err(|error| self.explained(error))
     }
 
+    /// The number by which the loader knows an erase unit.
+    fn page_number(&self, unit: &EraseUnit) -> Result<u16, Error> {
+        let number = self.pages.number(unit.start as u32).unwrap_or(u64::MAX);
+        u16::try_from(number).map_err(|_| Error::BadPage {
+            command: self.loader.erase_command(),
+            page: u32::try_from(number).unwrap_or(u32::MAX),
+        })
+    }
+
     /// The flash's addresses. They fit: the tables hold nothing beyond 32 bits.
     fn range(&self) -> Range<u32> {
         self.geometry.range.start as u32..self.geometry.range.end as u32
@@ -346,10 +355,8 @@ impl FlashDevice for Target {
                 proceed(tick, same_kind[0].bytes() as usize)?;
                 continue;
             }
-            let pages: Vec<u16> = same_kind
-                .iter()
-                .filter_map(|unit| self.pages.number(unit.start as u32))
-                .collect();
+            let number = |unit: &EraseUnit| self.page_number(unit).map_err(failure);
+            let pages: Vec<u16> = same_kind.iter().map(number).collect::<Result<_, _>>()?;
             for batch in self.pages.batches(&pages, &self.loader) {
                 self.erase_pages(&batch).map_err(failure)?;
                 proceed(tick, self.pages.bytes(&batch))?;

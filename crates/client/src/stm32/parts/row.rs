@@ -53,13 +53,21 @@ pub enum PartsErrorKind {
         /// What stands there.
         text: String,
     },
+    /// An address so high that nothing fits behind it.
+    #[error("{column}: 0x{address:08X} is no address of a chip")]
+    Address {
+        /// The column.
+        column: &'static str,
+        /// What stands there.
+        address: u32,
+    },
     /// The layout cannot be read.
     #[error("layout: {0}")]
     Layout(#[from] LayoutError),
     /// A quirk of an unknown name.
     #[error("quirks: there is no quirk \"{0}\"")]
     Quirk(String),
-    /// Get ID cannot answer this.
+    /// Nothing can be programmed in such pieces.
     #[error("program_unit: {0} is no power of two from 1 to 256")]
     ProgramUnit(u32),
     /// The flash would reach past the end of the address space.
@@ -85,7 +93,7 @@ const COLUMNS: [(&str, Column); 20] = [
         Ok(())
     }),
     ("flash_start", |part, text| {
-        part.flash_start = number("flash_start", text)?;
+        part.flash_start = address("flash_start", text)?;
         Ok(())
     }),
     ("flash_kib", |part, text| {
@@ -113,15 +121,15 @@ const COLUMNS: [(&str, Column); 20] = [
         Ok(())
     }),
     ("flash_size_at", |part, text| {
-        part.flash_size_at = Some(number("flash_size_at", text)?);
+        part.flash_size_at = Some(address("flash_size_at", text)?);
         Ok(())
     }),
     ("unique_id_at", |part, text| {
-        part.unique_id_at = Some(number("unique_id_at", text)?);
+        part.unique_id_at = Some(address("unique_id_at", text)?);
         Ok(())
     }),
     ("bootloader_id_at", |part, text| {
-        part.bootloader_id_at = Some(number("bootloader_id_at", text)?);
+        part.bootloader_id_at = Some(address("bootloader_id_at", text)?);
         Ok(())
     }),
     ("bootloader_ids", |part, text| {
@@ -249,6 +257,18 @@ fn number<T: TryFrom<u32>>(column: &'static str, text: &str) -> Result<T, PartsE
         })
 }
 
+/// An address. The last page of the address space holds nothing on any chip, and leaving it out
+/// leaves room to count on from any address.
+fn address(column: &'static str, text: &str) -> Result<u32, PartsErrorKind> {
+    let address = number(column, text)?;
+    if address > LAST_ADDRESS {
+        return Err(PartsErrorKind::Address { column, address });
+    }
+    Ok(address)
+}
+
+const LAST_ADDRESS: u32 = 0xFFFF_F000;
+
 /// A range: first address, dash, end (exclusive).
 fn range(column: &'static str, text: &str) -> Result<Range<u32>, PartsErrorKind> {
     let wrong = || PartsErrorKind::Range {
@@ -258,5 +278,6 @@ fn range(column: &'static str, text: &str) -> Result<Range<u32>, PartsErrorKind>
     let (start, end) = text.split_once('-').ok_or_else(wrong)?;
     let start: u32 = number(column, start.trim()).map_err(|_| wrong())?;
     let end: u32 = number(column, end.trim()).map_err(|_| wrong())?;
-    (start < end).then_some(start..end).ok_or_else(wrong)
+    let right = start < end && end <= LAST_ADDRESS;
+    right.then_some(start..end).ok_or_else(wrong)
 }
