@@ -49,6 +49,16 @@ pub fn stm32loader() -> PathBuf {
     installed
 }
 
+/// Where flashrom is: outside of an ordinary user's PATH on Debian.
+pub fn flashrom() -> PathBuf {
+    let debian = Path::new("/usr/sbin/flashrom");
+    if debian.is_file() {
+        debian.to_owned()
+    } else {
+        in_path("flashrom")
+    }
+}
+
 fn in_path(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)

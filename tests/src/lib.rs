@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod board;
 pub mod built;
+pub mod clipped;
 #[cfg(target_os = "linux")]
 pub mod judge;
 #[cfg(target_os = "linux")]

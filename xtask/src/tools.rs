@@ -26,6 +26,11 @@ const PROGRAMS: &[Program] = &[
         name: "stm32flash",
         package: "stm32flash",
     },
+    // The judge of the simulated serprog programmers and SPI flash chips.
+    Program {
+        name: "flashrom",
+        package: "flashrom",
+    },
     // libFuzzer is C++.
     Program {
         name: "c++",

@@ -1,6 +1,7 @@
 //! Benches by name.
 //!
-//! What stands behind `sim:` in a port: a bench's name, then keys: `stm32f103cb,image=board.bin`.
+//! What stands behind `sim:` in a port: a bench's name, then keys: `stm32f103cb,image=board.bin`,
+//! `serprog+w25q64jv,seed=3`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,16 +9,18 @@ use std::time::Duration;
 use flashwire_link::{Fault, ParseFaultError, Settings};
 
 use crate::Complaint;
+use crate::nor::{self, Pace};
+use crate::programmer::{self, Model, Programmer};
 use crate::stm32::{self, Chip, Memory, Part, Wiring};
 use crate::storage::{Storage, StorageError, Stored};
-use crate::wire::{Lines, Wire, WireConfig};
+use crate::wire::{FarEnd, Lines, Wire, WireConfig};
 
 /// Speed of the wire where nobody sets one, in baud.
 const DEFAULT_BAUD: u32 = 115_200;
 
 /// How long a device may go on with what it was told to do after its host has gone, in its own
-/// time: longer than the longest erase.
-const SETTLING_TIME: Duration = Duration::from_secs(120);
+/// time: longer than the longest erase, which is that of a chip of 64 MiB.
+const SETTLING_TIME: Duration = Duration::from_secs(3600);
 
 /// Why there is no such bench.
 #[derive(Debug, thiserror::Error)]
@@ -74,16 +77,79 @@ pub fn benches() -> Vec<BenchInfo> {
         title: part.title.to_owned(),
         method: "stm32",
     });
-    stm32.collect()
+    let programmers = programmer::MODELS.iter().flat_map(|model| {
+        nor::PARTS.iter().map(|part| BenchInfo {
+            name: format!("{}+{}", model.name, part.name),
+            title: format!("{}, with {}", model.title, part.title),
+            method: "serprog",
+        })
+    });
+    stm32.chain(programmers).collect()
 }
 
+/// The names of all benches, programmers and chips apart: each programmer takes each chip.
 fn names() -> String {
-    let names: Vec<String> = benches().into_iter().map(|bench| bench.name).collect();
-    names.join(", ")
+    let stm32 = stm32::PARTS.iter().map(|part| part.name);
+    let programmers = programmer::MODELS.iter().map(|model| model.name);
+    let chips = nor::PARTS.iter().map(|part| part.name);
+    let list = |names: Vec<&str>| names.join(", ");
+    format!(
+        "{}; and PROGRAMMER+CHIP, PROGRAMMER one of {}, CHIP one of {}",
+        list(stm32.collect()),
+        list(programmers.collect()),
+        list(chips.collect())
+    )
+}
+
+/// What stands at the far end of a bench's wire.
+enum Kind {
+    /// An STM32 in its boot loader.
+    Stm32(&'static Part),
+    /// A programmer with a chip.
+    Programmer(&'static Model, &'static nor::Part),
+}
+
+impl Kind {
+    fn find(name: &str) -> Option<Self> {
+        let programmer =
+            || programmer::find(name).map(|(model, part)| Self::Programmer(model, part));
+        stm32::part(name).map(Self::Stm32).or_else(programmer)
+    }
+
+    /// The size of its flash, in bytes.
+    fn flash_bytes(&self) -> usize {
+        match self {
+            Self::Stm32(part) => part.flash.bytes() as usize,
+            Self::Programmer(_, part) => part.size_bytes,
+        }
+    }
+
+    /// Speed and format that a host begins with.
+    fn host(&self, baud: u32) -> Settings {
+        match self {
+            Self::Stm32(_) => Settings::even(baud),
+            Self::Programmer(..) => Settings::plain(baud),
+        }
+    }
+
+    /// The device under power, with the content of its files.
+    fn build(
+        &self,
+        options: &Options,
+        stored: &Stored,
+        storage: Option<&Storage>,
+    ) -> Result<Box<dyn FarEnd>, BenchError> {
+        Ok(match self {
+            Self::Stm32(part) => Box::new(chip(part, options, stored, storage)?),
+            Self::Programmer(model, part) => {
+                Box::new(programmer(model, part, options, stored, storage)?)
+            }
+        })
+    }
 }
 
 /// The keys of all benches: spelling, and what each takes.
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 14] = [
     ("image", "a file"),
     ("baud", "a speed in baud, 1 to 20000000"),
     ("latency-us", "microseconds, at most 10000000"),
@@ -99,6 +165,8 @@ const KEYS: [(&str, &str); 12] = [
     ),
     ("max-baud", "a speed in baud, 1 to 20000000"),
     ("button", "sync or none"),
+    ("chip-times", "typical, longest or spread"),
+    ("extensions", "on or off"),
 ];
 
 fn keys() -> String {
@@ -135,6 +203,8 @@ pub(crate) struct Options {
     flash_percent: u32,
     max_baud: Option<u32>,
     pub(crate) button: Button,
+    chip_times: Pace,
+    extensions: bool,
 }
 
 impl Default for Options {
@@ -152,6 +222,8 @@ impl Default for Options {
             flash_percent: 100,
             max_baud: None,
             button: Button::Sync,
+            chip_times: Pace::Typical,
+            extensions: true,
         }
     }
 }
@@ -222,9 +294,32 @@ impl Options {
                     _ => return Err(None),
                 }
             }
+            "chip-times" => {
+                self.chip_times = match value {
+                    "typical" => Pace::Typical,
+                    "longest" => Pace::Maximum,
+                    "spread" => Pace::Spread,
+                    _ => return Err(None),
+                }
+            }
+            "extensions" => {
+                self.extensions = match value {
+                    "on" => true,
+                    "off" => false,
+                    _ => return Err(None),
+                }
+            }
             _ => return Err(None),
         }
         Ok(())
+    }
+
+    /// How long the operations of a SPI NOR chip take.
+    fn pace(&self) -> Pace {
+        match self.chip_times {
+            Pace::Typical => Pace::Percent(self.flash_percent),
+            other => other,
+        }
     }
 }
 
@@ -280,26 +375,26 @@ impl Bench {
         if name.is_empty() {
             return Err(BenchError::NoName);
         }
-        let part = stm32::part(name).ok_or_else(|| BenchError::UnknownBench {
+        let kind = Kind::find(name).ok_or_else(|| BenchError::UnknownBench {
             name: name.to_owned(),
         })?;
         let options = Options::parse(keys)?;
         let mut storage = options.image.as_deref().map(Storage::new);
         let stored = match &mut storage {
-            Some(storage) => storage.read(part.flash.bytes() as usize)?,
+            Some(storage) => storage.read(kind.flash_bytes())?,
             None => Stored::default(),
         };
-        let chip = chip(part, &options, &stored, storage.as_ref())?;
+        let far = kind.build(&options, &stored, storage.as_ref())?;
         let config = WireConfig {
             latency: options.latency,
             timer: options.timer,
-            host: Settings::even(options.baud),
+            host: kind.host(options.baud),
             lines,
             faults: options.faults.clone(),
         };
         Ok(Self {
             name: name.to_owned(),
-            wire: Wire::new(&config, Box::new(chip)),
+            wire: Wire::new(&config, far),
             storage,
             options,
         })
@@ -338,6 +433,18 @@ impl Bench {
 
     /// The chip, on an STM32 bench, to do something to.
     pub fn chip_mut(&mut self) -> Option<&mut Chip> {
+        let far: &mut dyn std::any::Any = self.wire.far_mut();
+        far.downcast_mut()
+    }
+
+    /// The programmer, on a serprog bench.
+    pub fn programmer(&self) -> Option<&Programmer> {
+        let far: &dyn std::any::Any = self.wire.far();
+        far.downcast_ref()
+    }
+
+    /// The programmer, on a serprog bench, to do something to.
+    pub fn programmer_mut(&mut self) -> Option<&mut Programmer> {
         let far: &mut dyn std::any::Any = self.wire.far_mut();
         far.downcast_mut()
     }
@@ -401,4 +508,33 @@ fn chip(
         chip.set_max_baud(max_baud);
     }
     Ok(chip)
+}
+
+/// A programmer and its chip with the content of its files.
+fn programmer(
+    model: &Model,
+    part: &'static nor::Part,
+    options: &Options,
+    stored: &Stored,
+    storage: Option<&Storage>,
+) -> Result<Programmer, BenchError> {
+    let mut chip = nor::Chip::new(
+        part,
+        nor::Options {
+            pace: options.pace(),
+            seed: options.seed,
+        },
+    );
+    if let Some(image) = &stored.image {
+        chip.memory_mut()[..image.len()].copy_from_slice(image);
+    }
+    if let (Some(state), Some(storage)) = (&stored.state, storage) {
+        nor::restore(&mut chip, state).map_err(|error| storage.damaged(error))?;
+    }
+    Ok(Programmer::new(
+        model,
+        chip,
+        options.extensions,
+        options.baud,
+    ))
 }

@@ -52,4 +52,8 @@ pub enum ComplaintKind {
     Crashed,
     /// A limit of the device was passed that its answer does not tell of.
     Limit,
+    /// An instruction that is cut short, goes on for too long, or does not belong there.
+    Malformed,
+    /// The device was stopped in the middle of changing its memory.
+    Interrupted,
 }

@@ -15,6 +15,7 @@ mod bench;
 mod complaint;
 mod link;
 pub mod nor;
+pub mod programmer;
 #[cfg(feature = "os")]
 pub mod serve;
 pub mod stm32;

@@ -17,6 +17,7 @@ mod complaint;
 mod part;
 mod parts;
 mod protection;
+mod state;
 mod timing;
 
 pub use chip::{Activity, Chip, Options};
@@ -27,4 +28,6 @@ pub use part::{
 };
 pub use parts::{PARTS, find};
 pub use protection::Protection;
+pub use state::StateSyntax;
+pub(crate) use state::restore;
 pub use timing::{Busy, Pace};

@@ -276,6 +276,7 @@ impl Server {
             self.greeted = false;
             self.told_settings = false;
             self.bench.wire_mut().discard();
+            self.bench.wire_mut().open();
         }
     }
 

@@ -26,6 +26,10 @@ use lane::{Event, Lane};
 
 use crate::Complaint;
 
+/// What a packet costs beside its data, in byte times. USB 2.0, table 5-9: 13 bytes of overhead for
+/// a bulk transaction at full speed.
+const PACKET_OVERHEAD_BYTES: u32 = 13;
+
 /// The lines of a serial port beside its data, as the host drives them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
@@ -56,6 +60,11 @@ pub trait FarEnd: Any + Send {
     /// A receiver that was [`Measuring`](Listening::Measuring) has measured this speed.
     fn measured(&mut self, now: Instant, baud: u32) {
         let _ = (now, baud);
+    }
+
+    /// A tool has opened the port. On a wire without modem lines nothing else tells of it.
+    fn connected(&mut self, now: Instant) {
+        let _ = now;
     }
 
     /// The host's lines changed.
@@ -149,6 +158,12 @@ impl Wire {
         self.far.as_mut()
     }
 
+    /// A tool has opened the host's end of the port.
+    pub fn open(&mut self) {
+        self.far.connected(self.now);
+        self.pump();
+    }
+
     /// The time that everything up to has happened.
     pub fn now(&self) -> Instant {
         self.now
@@ -177,8 +192,14 @@ impl Wire {
     /// The host sends bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         let format = self.host_format();
+        // On a packet bus, what is sent in one go begins a packet of its own.
+        let gap = match format {
+            Format::Uart(_) => Duration::ZERO,
+            Format::Packets { byte_time } => byte_time * PACKET_OVERHEAD_BYTES,
+        };
+        let earliest = (self.now + self.latency).max(self.out.lane.free_from() + gap);
         for &byte in bytes {
-            self.carry(Direction::Out, self.now + self.latency, format, byte);
+            self.carry(Direction::Out, earliest, format, byte);
         }
     }
 

@@ -715,7 +715,7 @@ fn the_spread_of_times_is_that_of_chips_and_repeats_with_its_seed() {
     let Busy { typical, maximum } = Busy::us(400, 3000);
     assert_eq!(program_times(Pace::Typical, 1, 3), [typical; 3]);
     assert_eq!(program_times(Pace::Maximum, 1, 3), [maximum; 3]);
-    assert_eq!(program_times(Pace::Divided(100), 1, 3), [typical / 100; 3]);
+    assert_eq!(program_times(Pace::Percent(25), 1, 3), [typical / 4; 3]);
     let times = program_times(Pace::Spread, 7, 4000);
     assert_eq!(times, program_times(Pace::Spread, 7, 4000));
     assert_ne!(times, program_times(Pace::Spread, 8, 4000));

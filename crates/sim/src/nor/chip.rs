@@ -177,6 +177,12 @@ impl Chip {
         self.registers = self.stored;
     }
 
+    /// What outlives power beside its content, as lines of text.
+    pub fn state(&self) -> String {
+        let count = self.part.status.registers.len();
+        super::state::write(self.part, &self.stored[..count])
+    }
+
     /// Whether it takes four address bytes with instructions that can take three.
     pub fn is_four_byte(&self) -> bool {
         self.four_byte

@@ -37,8 +37,8 @@ pub enum Pace {
     /// As chips do: mostly 0.9 to 1.2 of the typical time, one operation in 200 up to four times as
     /// long, never longer than the datasheet allows.
     Spread,
-    /// The typical time divided by this: for foreign tools that sleep in real time.
-    Divided(u32),
+    /// So many percent of the typical time: foreign tools that sleep in real time want few.
+    Percent(u32),
 }
 
 /// Draws times, the same ones for the same seed.
@@ -59,7 +59,7 @@ impl Stopwatch {
         match self.pace {
             Pace::Typical => typical,
             Pace::Maximum => maximum,
-            Pace::Divided(divisor) => typical / divisor.max(1),
+            Pace::Percent(percent) => typical * percent / 100,
             Pace::Spread => {
                 let slow = self.next().is_multiple_of(200);
                 let (low, high) = if slow { (1200, 4000) } else { (900, 1200) };

@@ -1,0 +1,63 @@
+//! Ours and other people's machines behind one face.
+
+use flashwire_device::Device;
+use flashwire_device::serprog::{Config, Programmer};
+use flashwire_protocol::serprog::{ProgrammerName, U24};
+
+use super::models::{Firmware, Model, Port};
+use super::{Foreign, SpiBoard};
+use crate::Complaint;
+
+/// A programmer's firmware on a board.
+pub(super) trait Machine: Device + Send {
+    fn board(&self) -> &SpiBoard;
+
+    fn board_mut(&mut self) -> &mut SpiBoard;
+
+    /// So many of the bytes that follow came in one packet.
+    fn packet_begins(&mut self, length: usize) {
+        let _ = length;
+    }
+
+    /// Power came back.
+    fn revive(&mut self) {}
+
+    /// What it holds against its host.
+    fn take_complaints(&mut self) -> Vec<Complaint> {
+        Vec::new()
+    }
+}
+
+impl Machine for Programmer<SpiBoard> {
+    fn board(&self) -> &SpiBoard {
+        self.board()
+    }
+
+    fn board_mut(&mut self) -> &mut SpiBoard {
+        self.board_mut()
+    }
+}
+
+/// The firmware of a model on a board.
+pub(super) fn build(model: &Model, board: SpiBoard, extensions: bool) -> Box<dyn Machine> {
+    let serial_buffer_bytes = match model.port {
+        Port::Usb { .. } => u16::MAX,
+        // What libfrser subtracts, for the bytes that are on their way when the ring is full.
+        Port::Uart { ring_bytes } => u16::try_from(ring_bytes - 4).unwrap_or(u16::MAX),
+    };
+    match model.firmware {
+        Firmware::Ours => {
+            let config = Config {
+                name: ProgrammerName::new(model.programmer_name),
+                serial_buffer_bytes,
+                max_send_bytes: U24::UNLIMITED,
+                max_receive_bytes: U24::UNLIMITED,
+                chip_selects: 1,
+                spi_hz: model.spi_hz,
+                extensions,
+            };
+            Box::new(Programmer::new(board, config))
+        }
+        Firmware::Foreign(quirks) => Box::new(Foreign::new(board, model, quirks)),
+    }
+}
