@@ -1,9 +1,11 @@
-//! The small languages of the command line: reset wirings, line settings, faults, benches,
-//! files of parts. Each
-//! text is understood or refused, and what is shown of it means the same.
+//! The small languages of the command line: ports, numbers, reset wirings, line settings, faults,
+//! benches, files of settings and of parts. Each text is understood or refused, and what is shown
+//! of it means the same.
 
 #![no_main]
 
+use flashwire::config::Config;
+use flashwire::{Port, number};
 use flashwire_client::stm32::Parts;
 use flashwire_link::reset::ResetSpec;
 use flashwire_link::{Fault, Line, Settings};
@@ -11,6 +13,11 @@ use flashwire_sim::{Bench, stm32};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
+    if let Ok(port) = text.parse::<Port>() {
+        assert_eq!(port.to_string().parse::<Port>().unwrap(), port);
+    }
+    let _ = number::parse(text);
+    let _ = Config::parse(text);
     if let Ok(spec) = ResetSpec::parse(text) {
         for way in spec.ways() {
             std::hint::black_box(way);

@@ -1,6 +1,6 @@
 //! What `cargo metadata` says, as far as the rules need it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
@@ -14,6 +14,8 @@ pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
     /// Ids of our packages.
     pub(crate) workspace_members: Vec<String>,
+    /// Where everything that is built goes.
+    pub(crate) target_directory: PathBuf,
     /// Ids of what plain `cargo build` builds.
     pub(crate) workspace_default_members: Vec<String>,
 }

@@ -3,6 +3,7 @@
 //! All stages run, even after one has failed, and the last line counts what passed and failed:
 //! every test by itself, and every other stage as one.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::firmware;
 use crate::fuzz;
+use crate::metadata::Metadata;
 use crate::run;
 use crate::tidy;
 use crate::tools::Missing;
@@ -29,6 +31,11 @@ impl Score {
             passed: passed.into(),
             failed: (!passed).into(),
         }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.passed += more.passed;
+        self.failed += more.failed;
     }
 }
 
@@ -84,6 +91,11 @@ const STAGES: &[Stage] = &[
         },
     },
     Stage {
+        name: "release",
+        what: "the first command of the README, and the size of the program",
+        run: release,
+    },
+    Stage {
         name: "fuzz",
         what: "a few seconds of fuzzing for each target",
         run: fuzz,
@@ -127,8 +139,7 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<ExitCode> {
             println!("{error:#}");
             Score::of(false)
         });
-        total.passed += score.passed;
-        total.failed += score.failed;
+        total.add(score);
         lines.push(line(stage.name, score, begun.elapsed()));
     }
 
@@ -179,9 +190,7 @@ fn in_each_workspace(root: &Path, in_root: &[&str], in_others: &[&str]) -> Resul
             in_others
         };
         let mut command = run::command("cargo", &root.join(&folder));
-        let passed = run::status(command.args(arguments)).is_ok();
-        score.passed += u64::from(passed);
-        score.failed += u64::from(!passed);
+        score.add(Score::of(run::status(command.args(arguments)).is_ok()));
     }
     Ok(score)
 }
@@ -219,6 +228,47 @@ fn docs(root: &Path) -> Result<Score> {
     Ok(Score::of(passed))
 }
 
+/// The main job as a new user runs it, then what else they would do with the same board; and the
+/// size of the program that does it.
+fn release(root: &Path) -> Result<Score> {
+    const MOST_BYTES: u64 = 8_000_000;
+    const IMAGE: &str = "examples/blinky-f103.hex";
+
+    let folder = root.join("target").join("main-job");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
+    let board = format!(
+        "sim:stm32f103cb,image={}",
+        folder.join("board.bin").display()
+    );
+    let copy = folder.join("copy.hex").display().to_string();
+    let jobs: [&[&str]; 5] = [
+        &["write", IMAGE],
+        &["read", &copy, "--length", "512"],
+        &["verify", &copy],
+        &["verify", IMAGE],
+        &["info"],
+    ];
+    let mut score = Score::default();
+    for job in jobs {
+        let mut command = cargo(root, "run");
+        command
+            .args(["--release", "--"])
+            .args(job)
+            .args(["-p", &board]);
+        score.add(Score::of(run::status(&mut command).is_ok()));
+    }
+
+    let program = Metadata::read(root)?
+        .target_directory
+        .join("release")
+        .join("flashwire");
+    let bytes = fs::metadata(&program)?.len();
+    println!("{}: {bytes} bytes, at most {MOST_BYTES}", program.display());
+    score.add(Score::of(bytes <= MOST_BYTES));
+    Ok(score)
+}
+
 fn fuzz(root: &Path) -> Result<Score> {
     const SECONDS: u32 = 5;
 
@@ -241,8 +291,7 @@ fn run_tests(command: &mut Command) -> Result<Score> {
         let line = line?;
         println!("{line}");
         if let Some(more) = counted(&line) {
-            score.passed += more.passed;
-            score.failed += more.failed;
+            score.add(more);
         }
     }
     let status = child.wait()?;

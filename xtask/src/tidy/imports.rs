@@ -149,7 +149,7 @@ mod tests {
         let json = format!(
             r#"{{"packages": [{{"id": "it", "name": "it", "version": "1.0.0", "license": null,
                 "manifest_path": "/r/{folder}/Cargo.toml", "dependencies": [{dependency}]}}],
-                "workspace_members": ["it"], "workspace_default_members": ["it"]}}"#
+                "workspace_members": ["it"], "target_directory": "/t", "workspace_default_members": ["it"]}}"#
         );
         check(&serde_json::from_str(&json).unwrap(), Path::new("/r"))
     }

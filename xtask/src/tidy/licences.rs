@@ -175,7 +175,7 @@ mod tests {
         let json = format!(
             r#"{{"packages": [{{"id": "it", "name": "{name}", "version": "1.0.0",
                 "license": "{licence}", "manifest_path": "/r/a/Cargo.toml", "dependencies": []}}],
-                "workspace_members": {members}, "workspace_default_members": []}}"#
+                "workspace_members": {members}, "target_directory": "/t", "workspace_default_members": []}}"#
         );
         serde_json::from_str(&json).unwrap()
     }

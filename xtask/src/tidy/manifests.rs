@@ -201,7 +201,7 @@ late = \"1.0\"
         let json = format!(
             r#"{{"packages": [{}, {}, {}, {}],
             "workspace_members": ["crates/a", "crates/b", "benches", "xtask"],
-            "workspace_default_members": ["crates/a", "benches"]}}"#,
+            "target_directory": "/t", "workspace_default_members": ["crates/a", "benches"]}}"#,
             package("crates/a"),
             package("crates/b"),
             package("benches"),
