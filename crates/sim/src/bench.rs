@@ -323,8 +323,8 @@ impl Options {
     }
 }
 
-/// Fastest speed that the key `baud` takes: beyond what any UART here can do.
-const MAX_BAUD: u32 = 20_000_000;
+/// Fastest speed of a wire, in baud: beyond what any UART here can do.
+pub(crate) const MAX_BAUD: u32 = 20_000_000;
 
 fn number<N>(text: &str, range: std::ops::RangeInclusive<N>) -> Result<N, Option<String>>
 where

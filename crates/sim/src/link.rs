@@ -5,7 +5,7 @@ use std::time::Duration;
 use flashwire_link::{Deadline, Instant, Line, LineChange, Link, LinkError, Settings};
 
 use crate::Bench;
-use crate::bench::BenchError;
+use crate::bench::{BenchError, MAX_BAUD};
 use crate::storage::StorageError;
 use crate::wire::Lines;
 
@@ -138,8 +138,9 @@ impl Link for SimLink {
     fn configure(&mut self, settings: Settings) -> Result<(), LinkError> {
         self.catch_up();
         self.check_open()?;
-        if settings.baud == 0 {
-            return Err(LinkError::Unsupported("a speed of 0 baud".to_owned()));
+        if !(1..=MAX_BAUD).contains(&settings.baud) {
+            let speed = format!("a speed of {} baud", settings.baud);
+            return Err(LinkError::Unsupported(speed));
         }
         let sent_by = self.bench.wire().sent_by();
         self.go_on(sent_by);

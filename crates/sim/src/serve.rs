@@ -31,7 +31,7 @@ use std::time::Duration;
 use flashwire_link::{CancelFlag, Instant, Settings};
 use flashwire_protocol::stm32::SYNC;
 
-use crate::bench::{Bench, BenchError, Button};
+use crate::bench::{Bench, BenchError, Button, MAX_BAUD};
 use crate::storage::StorageError;
 use crate::wire::Lines;
 use lines::Event;
@@ -308,7 +308,7 @@ impl Server {
             self.take_bytes()?;
             let wire = self.bench.wire_mut();
             match event {
-                Event::Settings(settings) => {
+                Event::Settings(settings) if (1..=MAX_BAUD).contains(&settings.baud) => {
                     self.told_settings = true;
                     wire.configure(settings);
                 }
@@ -323,7 +323,7 @@ impl Server {
                     lines.brk = brk;
                     wire.set_lines(*lines);
                 }
-                Event::Unknown => {}
+                Event::Settings(_) | Event::Unknown => {}
             }
             let now = self.now();
             self.bench.wire_mut().advance(now);
@@ -351,7 +351,7 @@ impl Server {
         self.tool_is_there();
         // Its settings may be newer than any turn has seen.
         if !self.told_settings
-            && let Some(baud) = self.port.baud()
+            && let Some(baud) = self.port.baud().filter(|baud| *baud <= MAX_BAUD)
         {
             let settings = self.bench.wire().host_settings();
             self.bench

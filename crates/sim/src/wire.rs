@@ -117,6 +117,8 @@ pub struct Wire {
     /// From the device to the host.
     back: Channel,
     faults: Vec<Fault>,
+    /// Whether the device was deaf when it was last looked at.
+    deaf: bool,
     /// Line changes on their way to the device.
     lines: VecDeque<(Instant, Lines)>,
     /// Bytes at the host, each with the moment from which the host sees it.
@@ -138,6 +140,7 @@ impl Wire {
             out: Channel::default(),
             back: Channel::default(),
             faults: config.faults.clone(),
+            deaf: false,
             lines: VecDeque::new(),
             arrived: VecDeque::new(),
             cut: None,
@@ -363,7 +366,11 @@ impl Wire {
     fn pump(&mut self) {
         let mut sent = std::mem::take(&mut self.sent);
         self.far.advance(self.now, &mut sent);
-        match self.far.listening() {
+        let listening = self.far.listening();
+        if std::mem::replace(&mut self.deaf, listening == Listening::Deaf) && !self.deaf {
+            self.out.lane.listen_from(self.now);
+        }
+        match listening {
             Listening::As(format) => {
                 for &byte in &sent {
                     self.carry(Direction::In, self.now, format, byte);

@@ -18,9 +18,11 @@ use flashwire_protocol::stm32::Command;
 use super::options::{Cell, OptionLayout, WriteProtection};
 use super::part::{Flash, Loader, Part, ProgramRule, Sectors};
 
-/// The part whose bench has this name.
+/// The part whose bench has this name; `stm32` may be left out.
 pub fn part(name: &str) -> Option<&'static Part> {
-    PARTS.iter().find(|part| part.name == name)
+    PARTS
+        .iter()
+        .find(|part| part.name == name || part.name.strip_prefix("stm32") == Some(name))
 }
 
 /// Commands of the loaders before protocol version 3.0 (AN3155, section 3, table 2).

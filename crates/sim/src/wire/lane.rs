@@ -155,6 +155,12 @@ impl Lane {
         });
     }
 
+    /// A receiver that was deaf begins to listen: what went by it has not heard.
+    pub(super) fn listen_from(&mut self, now: Instant) {
+        self.search_from = self.search_from.max(now);
+        self.forget();
+    }
+
     /// Drops everything that starts at `from` or later; the line is free again from there.
     pub(super) fn cut(&mut self, from: Instant) {
         let before = self.characters.len();
@@ -254,7 +260,9 @@ impl Lane {
             StopBits::Two => settings.bits_per_character() - 2,
         };
         let stop_seen = level(stop);
-        self.search_from = edge + bit_times(settings.baud, 2 * stop + 1);
+        // It goes on even where a bit is shorter than the clock's step.
+        let middle = bit_times(settings.baud, 2 * stop + 1);
+        self.search_from = edge + middle.max(Duration::from_nanos(1));
         Event::Heard(Heard {
             byte,
             parity_right,
@@ -289,7 +297,8 @@ impl Lane {
         ) {
             // Exact, so that a measured 115200 is 115200.
             (Format::Uart(settings), true) => {
-                settings.baud * MEASURED_BITS / (second.bit - first.bit).max(1)
+                let bits = (second.bit - first.bit).max(1);
+                settings.baud.saturating_mul(MEASURED_BITS) / bits
             }
             _ => {
                 let measured = (second.at - first.at).as_nanos().max(1) as u64;

@@ -18,6 +18,13 @@ fn every_listed_bench_opens() {
 }
 
 #[test]
+fn the_makers_prefix_may_be_left_out() {
+    let bench = Bench::open("f407vg").expect("it opens");
+    let chip = bench.chip().expect("a chip");
+    assert_eq!(chip.part().name, "stm32f407vg");
+}
+
+#[test]
 fn an_unknown_name_lists_the_names() {
     for spec in ["", ",image=x", "stm32f999"] {
         let error = refused(spec);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flashwire_link::{Instant, Line, Link, LinkError, Parity, Settings, StopBits};
 use flashwire_protocol::stm32::{Command, Frame};
-use flashwire_sim::stm32::part;
+use flashwire_sim::stm32::{ChipState, part};
 use flashwire_sim::{ComplaintKind, SimLink};
 
 use crate::host::{ACK, Host, NACK};
@@ -281,6 +281,38 @@ fn a_speed_that_is_off_by_a_little_does_no_harm() {
         host.exchange(&[0x02, 0xFD], &[ACK, 0x01, 0x04, 0x10, ACK]);
     }
     host.no_complaints();
+}
+
+#[test]
+fn a_change_of_speed_waits_until_what_was_sent_has_left() {
+    let mut host = Host::open("stm32f103cb");
+    host.link.send(&[0x7F]).expect("sent");
+    host.link
+        .configure(Settings::even(9600))
+        .expect("configured");
+    assert_eq!(host.now(), Instant::from_open(bits(11)));
+    host.link
+        .configure(Settings::even(115_200))
+        .expect("configured");
+    assert_eq!(host.answer(1), [ACK]);
+    assert!(matches!(
+        host.state(),
+        ChipState::Loader { baud: 115_200, .. }
+    ));
+}
+
+#[test]
+fn speeds_that_no_wire_has_are_refused() {
+    let mut host = Host::open("stm32f103cb");
+    for baud in [0, 20_000_001, u32::MAX] {
+        let refused = host.link.configure(Settings::even(baud));
+        assert!(matches!(refused, Err(LinkError::Unsupported(_))));
+    }
+    assert_eq!(host.link.settings(), Settings::even(115_200));
+    host.link
+        .configure(Settings::even(20_000_000))
+        .expect("configured");
+    host.exchange(&[0x7F, 0x00, 0xFF], &[]);
 }
 
 #[test]
