@@ -74,3 +74,22 @@ fn a_value_that_means_nothing_says_what_the_key_takes() {
     let error = refused("stm32f103cb,baud=1,baud=2");
     assert_eq!(error, "the key \"baud\" is given twice");
 }
+
+#[test]
+fn the_documentation_has_every_stm32_bench_and_every_key() {
+    let page = include_str!("../../../../docs/simulator.md");
+    for bench in benches().iter().filter(|bench| bench.method == "stm32") {
+        assert!(
+            page.contains(&format!("`{}`", bench.name)),
+            "{}",
+            bench.name
+        );
+    }
+    let error = refused("stm32f103cb,speed=9600");
+    let (_, keys) = error.split_once("there are: ").expect("a list");
+    for key in keys.split("; ") {
+        let (key, _) = key.split_once(' ').expect("a key and what it takes");
+        let rows = [format!("\n| `{key}="), format!("\n| `{key}`")];
+        assert!(rows.iter().any(|row| page.contains(row)), "{key}");
+    }
+}
