@@ -36,7 +36,8 @@ pub trait FlashDevice {
     /// Programs `data` from `address` on, both whole multiples of
     /// [`Program::unit_bytes`](crate::Program::unit_bytes). It may be many blocks long, so that a
     /// device can keep its pipeline full; [`Program::blocks`](crate::Program::blocks) cuts it into
-    /// commands. In order of address, as far as `tick` tells. Not proved done by returning: the executor verifies.
+    /// commands. In order of address, as far as `tick` tells. Not proved done by returning: the
+    /// executor verifies.
     ///
     /// # Errors
     /// As [`read`](Self::read).
