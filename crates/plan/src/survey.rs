@@ -7,7 +7,7 @@ use crate::execute::CALL_BYTES;
 use crate::image::{Image, Segment};
 use crate::meter::{Meter, OnEvent, Phase};
 use crate::plan::check_ranges;
-use crate::{Cause, FlashDevice, Geometry, PlanError, RunError, ranges};
+use crate::{Cause, FlashDevice, Geometry, PlanError, RunError, content, ranges};
 
 /// Something that must be known before a plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,37 @@ pub struct Need {
     pub range: Range<u64>,
     /// What to do with them.
     pub look: Look,
+    /// Look only if something of the image in here turned out not to be there already; `None` means
+    /// always.
+    pub if_changed: Option<Range<u64>>,
+}
+
+impl Need {
+    /// To read `range`.
+    pub fn read(range: Range<u64>) -> Self {
+        Self {
+            range,
+            look: Look::Read,
+            if_changed: None,
+        }
+    }
+
+    /// To compare `range`.
+    pub fn compare(range: Range<u64>) -> Self {
+        Self {
+            range,
+            look: Look::Compare,
+            if_changed: None,
+        }
+    }
+
+    /// The same, only if something of the image in `unit` turned out not to be there already.
+    pub fn if_changed(self, unit: Range<u64>) -> Self {
+        Self {
+            if_changed: Some(unit),
+            ..self
+        }
+    }
 }
 
 /// How to look at the present content.
@@ -170,6 +201,20 @@ impl Survey<'_, '_, '_> {
                 Look::Compare => neighbours(rest),
             };
             let (group, more) = rest.split_at(together);
+            rest = more;
+            let unchanged = first
+                .if_changed
+                .as_ref()
+                .is_some_and(|unit| self.is_unchanged(unit));
+            if unchanged {
+                self.meter.advance(
+                    group
+                        .iter()
+                        .map(|need| need.range.end - need.range.start)
+                        .sum(),
+                );
+                continue;
+            }
             match first.look {
                 Look::Read => {
                     let data = read(self.device, &first.range, &mut self.meter)?;
@@ -179,9 +224,19 @@ impl Survey<'_, '_, '_> {
                     self.compare(group, false)?;
                 }
             }
-            rest = more;
         }
         Ok(())
+    }
+
+    /// Whether everything of the image in `unit` is known to be there already.
+    fn is_unchanged(&self, unit: &Range<u64>) -> bool {
+        let contents = self.current.contents();
+        let image = content::covered(self.image.segments(), unit);
+        let doubtful = ranges::difference(&image, self.current.same());
+        doubtful.iter().all(|part| {
+            let read = content::slice(contents, part);
+            read.is_some() && read == self.image.slice(part)
+        })
     }
 
     /// Whether neighbouring needs all hold what the image says; settles each of them. `differs`
@@ -217,6 +272,7 @@ impl Survey<'_, '_, '_> {
 fn neighbours(needs: &[Need]) -> usize {
     let follows = |pair: &&[Need]| {
         pair[1].look == Look::Compare
+            && pair[1].if_changed == pair[0].if_changed
             && pair[1].range.start == pair[0].range.end
             && pair[1].range.end - needs[0].range.start <= CALL_BYTES
     };

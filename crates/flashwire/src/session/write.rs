@@ -5,8 +5,8 @@ use std::time::Duration;
 use std::{fs, io};
 
 use flashwire_plan::{
-    Current, EraseChoice, Format, Image, Look, Need, Options, Phase, Plan, Report, Segment, needs,
-    plan, survey,
+    Current, EraseChoice, Format, Image, Need, Options, Phase, Plan, Report, Segment, needs, plan,
+    survey,
 };
 
 use super::{Device, Session};
@@ -184,14 +184,7 @@ impl Session {
         let mut needs = needs(&geometry, &image, &options.plan)
             .map_err(|error| self.on_port(error).about(name))?;
         if matches!(options.backup, BackupOptions::Everything(_)) {
-            needs = geometry
-                .memory()
-                .into_iter()
-                .map(|range| Need {
-                    range,
-                    look: Look::Read,
-                })
-                .collect();
+            needs = geometry.memory().into_iter().map(Need::read).collect();
         }
         let stage = Stage::single(Phase::Reading);
         let current = self.watched(stage, watcher, |device, on_event| {

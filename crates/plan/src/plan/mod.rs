@@ -3,11 +3,11 @@
 //! Everything here is arithmetic on ranges; nothing is read from or written to a target. The
 //! memory is cut into cells by the bounds of all erase units. What becomes of each cell is judged
 //! from image, options and what is known of the present content ([`task`]); the units that cost
-//! least time are chosen by shortest path over the cells ([`cells`]); what has to be programmed
-//! follows ([`content`]).
+//! least time are chosen by shortest path over the cells ([`cells`]); what has to be kept and
+//! programmed follows ([`finish`]).
 
 mod cells;
-mod content;
+mod finish;
 mod task;
 
 use std::borrow::Cow;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::image::Image;
 use crate::ranges;
 use crate::survey::{Current, Need};
-use crate::{EraseChoice, EraseUnit, Geometry, Options, PlanError};
+use crate::{EraseChoice, EraseUnit, Geometry, Options, PlanError, content};
 
 use cells::{Cell, Cells};
 use task::Task;
@@ -156,8 +156,8 @@ impl Plan {
     }
 }
 
-/// What must be looked at on the target before [`plan`] can be asked. Reads come first, joined
-/// where they touch; then comparisons, one for each erase unit.
+/// What must be looked at on the target before [`plan`] can be asked: reads, joined where they
+/// touch; then comparisons, one for each erase unit; then reads that depend on their outcome.
 ///
 /// # Errors
 /// As [`plan`], as far as it can be said without knowing what is on the target.

@@ -5,24 +5,26 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::cells::{Cell, Cells, Reach};
-use super::content::{self, Overwriting};
-use super::{Plan, Summary, check_image};
+use super::{Plan, check_image};
+use crate::content::{self, Overwriting};
 use crate::image::{Image, Segment};
-use crate::survey::{Current, Look, Need};
-use crate::{EraseChoice, EraseUnit, Geometry, Options, PlanError, Rewrite, ranges};
+use crate::survey::{Current, Need};
+use crate::{EraseChoice, EraseUnit, Geometry, Options, PlanError, ranges};
 
 /// An image to write, checked against the memory it is for.
 pub(super) struct Task<'a> {
-    geometry: &'a Geometry,
-    image: &'a Image,
-    options: &'a Options,
-    cells: Cells,
+    pub(super) geometry: &'a Geometry,
+    pub(super) image: &'a Image,
+    pub(super) options: &'a Options,
+    pub(super) cells: Cells,
 }
 
 /// What is in a cell.
-struct Parts {
-    image: Vec<Range<u64>>,
-    outside: Vec<Range<u64>>,
+pub(super) struct Parts {
+    /// Where the image goes.
+    pub(super) image: Vec<Range<u64>>,
+    /// The rest; nothing in a hole.
+    pub(super) outside: Vec<Range<u64>>,
     hole: bool,
 }
 
@@ -52,41 +54,65 @@ impl<'a> Task<'a> {
 
     /// What is outside the image in the units that would be erased, if every unit that the image
     /// touches had to be, has to be read; with `only_changed`, all that the image covers has to be
-    /// looked at as well.
+    /// looked at first.
     pub(super) fn needs_to_erase(&self) -> Result<Vec<Need>, PlanError> {
         let fates: Vec<_> = self
             .cells
             .iter()
             .map(|(cell, reach)| self.worst_fate(&cell, reach))
             .collect();
-        let erased = areas(&self.choose(&fates)?);
+        let units = self.choose(&fates)?;
+        if !self.options.only_changed {
+            let outside = units
+                .iter()
+                .flat_map(|unit| self.to_keep(&unit.range()))
+                .collect();
+            return Ok(reads(outside));
+        }
+
         let costs = self.geometry.costs;
         let comparing_is_faster = costs.compare_block < costs.read_block;
-
         let mut read = Vec::new();
         let mut compare = Vec::new();
         for (cell, _) in self.cells.iter() {
             let parts = self.parts(&cell);
-            let touched = !parts.image.is_empty();
-            let is_erased = ranges::within(&erased, &cell).next().is_some();
-            if is_erased && (self.options.keep_outside || !touched) {
-                read.extend_from_slice(&parts.outside);
-            }
-            if !touched || !self.options.only_changed {
-                continue;
-            }
-            if parts.outside.is_empty() && comparing_is_faster {
-                compare.push(Need {
-                    range: cell,
-                    look: Look::Compare,
-                });
+            if parts.outside.is_empty() && !parts.image.is_empty() && comparing_is_faster {
+                compare.push(Need::compare(cell));
             } else {
                 read.extend(self.program_units(&cell));
             }
         }
-        let mut needs = reads(read);
+        let read = ranges::normalise(read);
+        let mut needs = reads(read.clone());
         needs.append(&mut compare);
+        // What is outside does not matter where the image turns out to be there already.
+        for unit in units.iter().map(EraseUnit::range) {
+            let outside = ranges::difference(&ranges::normalise(self.to_keep(&unit)), &read);
+            needs.extend(
+                reads(outside)
+                    .into_iter()
+                    .map(|need| need.if_changed(unit.clone())),
+            );
+        }
         Ok(needs)
+    }
+
+    /// What is outside the image in an erase unit, and has to be written back.
+    fn to_keep(&self, unit: &Range<u64>) -> Vec<Range<u64>> {
+        let cells = self.cells.within(unit).map(|(cell, _)| self.parts(&cell));
+        let kept = cells.filter(|parts| self.keeps(parts));
+        kept.flat_map(|parts| parts.outside).collect()
+    }
+
+    /// Whether what is outside the image in a cell is to survive an erase of it.
+    pub(super) fn keeps(&self, parts: &Parts) -> bool {
+        match self.options.erase {
+            EraseChoice::All => false,
+            // Only what shares a cell with the image may be given up.
+            EraseChoice::Touched | EraseChoice::None => {
+                self.options.keep_outside || parts.image.is_empty()
+            }
+        }
     }
 
     /// Plans without any erase.
@@ -149,25 +175,10 @@ impl<'a> Task<'a> {
         let outside_bytes = ranges::total(&parts.outside);
         let read = self.nanos(outside_bytes, self.geometry.costs.read_block);
         let restore = read.saturating_add(self.program_nanos(outside_bytes));
-        if parts.image.is_empty() {
-            return Cell {
-                leave: Some(0),
-                erase: Some(restore),
-                foreign_bytes: outside_bytes,
-            };
-        }
         Cell {
-            leave: None,
-            erase: Some(if self.options.keep_outside {
-                restore
-            } else {
-                0
-            }),
-            foreign_bytes: if reach == Reach::Fine {
-                0
-            } else {
-                outside_bytes
-            },
+            leave: parts.image.is_empty().then_some(0),
+            erase: Some(if self.keeps(&parts) { restore } else { 0 }),
+            foreign_bytes: foreign_bytes(&parts, reach, outside_bytes),
         }
     }
 
@@ -203,43 +214,33 @@ impl<'a> Task<'a> {
             Some(_) => ranges::total(&parts.outside),
             None => ranges::total(&self.not_blank(current, &parts.outside)),
         };
-        let restore = unknown.is_none().then(|| self.program_nanos(outside_bytes));
-        if parts.image.is_empty() {
-            let fate = Cell {
-                leave: Some(0),
-                erase: restore,
-                foreign_bytes: outside_bytes,
-            };
-            return Ok((fate, Vec::new()));
-        }
-
-        let restore = if self.options.keep_outside {
-            restore
-        } else {
-            Some(0)
+        let restore = match (self.keeps(&parts), &unknown) {
+            (false, _) => Some(0),
+            (true, None) => Some(self.program_nanos(outside_bytes)),
+            (true, Some(_)) => None,
         };
-        let overwrite = self
-            .options
-            .only_changed
-            .then(|| self.overwrite_cell(cell, &parts, current, known))
-            .flatten();
+        // Of what holds nothing of the image, nothing has to be programmed.
+        let overwrite = if parts.image.is_empty() {
+            Some(Vec::new())
+        } else if self.options.only_changed {
+            self.overwrite_cell(cell, &parts, current, known)
+        } else {
+            None
+        };
         if let (None, None, Some(range)) = (restore, &overwrite, unknown) {
             return Err(PlanError::UnknownContent { range });
         }
+        // An image that has to be programmed either way makes no difference.
+        let image_bytes = overwrite
+            .as_ref()
+            .map_or(0, |_| ranges::total(&parts.image));
+        let anew = self.program_nanos(image_bytes);
         let fate = Cell {
             leave: overwrite
                 .as_ref()
                 .map(|runs| self.program_nanos(ranges::total(runs))),
-            erase: restore.map(|restore| match overwrite {
-                Some(_) => restore.saturating_add(self.program_nanos(ranges::total(&parts.image))),
-                // The image is programmed either way.
-                None => restore,
-            }),
-            foreign_bytes: if reach == Reach::Fine {
-                0
-            } else {
-                outside_bytes
-            },
+            erase: restore.map(|restore| restore.saturating_add(anew)),
+            foreign_bytes: foreign_bytes(&parts, reach, outside_bytes),
         };
         Ok((fate, overwrite.unwrap_or_default()))
     }
@@ -316,125 +317,13 @@ impl<'a> Task<'a> {
         (present, Cow::Owned(wanted))
     }
 
-    /// The plan that erases `units`, and programs `overwrites` where nothing is erased.
-    fn finish(
-        &self,
-        current: &Current,
-        units: Vec<EraseUnit>,
-        overwrites: Vec<Range<u64>>,
-    ) -> Plan {
-        let erased = areas(&units);
-        let image = covered(self.image.segments(), &erased);
-        let (outside, dropped) = self.kept_and_dropped(&erased);
-        let kept = self.not_blank(current, &outside);
-
-        // Whole program units that hold something of the image, or of what is kept.
-        let unit_bytes = self.geometry.program.unit_bytes;
-        let filled = image
-            .iter()
-            .chain(&kept)
-            .map(|range| content::widen(range, unit_bytes));
-        let filled = ranges::normalise(filled.collect());
-        let all = |more: &[Range<u64>]| {
-            ranges::normalise(more.iter().chain(&overwrites).cloned().collect())
-        };
-        let mut plan = Plan {
-            geometry: self.geometry.clone(),
-            image: Some(self.image.clone()),
-            current: current.clone(),
-            background: all(&outside),
-            erase: units,
-            program: Vec::new(),
-            verify: if self.options.verify {
-                all(&filled)
-            } else {
-                Vec::new()
-            },
-            summary: Summary::default(),
-        };
-        let after_erase = self.programs(&plan, &filled);
-        let segments = self.image.segments();
-        let image_bytes = self.image.total_bytes();
-        let erased_bytes = ranges::total(&image);
-        let overwritten_bytes = ranges::total(&covered(segments, &overwrites));
-        plan.summary = Summary {
-            image_bytes,
-            blank_bytes: erased_bytes - ranges::total(&covered(segments, &after_erase)),
-            unchanged_bytes: image_bytes - erased_bytes - overwritten_bytes,
-            kept,
-            dropped,
-            ..Summary::default()
-        };
-        plan.program = all(&after_erase);
-        plan.summed_up()
-    }
-
-    /// What of `filled` has to be programmed after an erase.
-    fn programs(&self, plan: &Plan, filled: &[Range<u64>]) -> Vec<Range<u64>> {
-        let Geometry {
-            erased: blank,
-            program,
-            ..
-        } = self.geometry;
-        let mut runs = Vec::new();
-        for stretch in filled.iter().flat_map(|range| self.stretches(range)) {
-            let bytes = plan.content(&stretch);
-            for block in program.blocks(stretch.clone()) {
-                let (from, to) = (block.start - stretch.start, block.end - stretch.start);
-                let bytes = &bytes[from as usize..to as usize];
-                let run = content::without_blank_ends(&block, bytes, *blank, program.step_bytes());
-                ranges::push(&mut runs, run);
-            }
-        }
-        runs
-    }
-
-    /// Cuts `range` at multiples of blocks: where a segment of the image has several blocks they
-    /// stay together, the others come one by one.
-    fn stretches(&self, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> {
-        let block_bytes = self.geometry.program.block_bytes;
-        let Range { mut start, end } = *range;
-        std::iter::from_fn(move || {
-            let from = start;
-            let segment = content::touching(self.image.segments(), &(from..end)).next();
-            let shared = segment.filter(|segment| segment.address <= from);
-            let shared_end = shared.map_or(from, |segment| segment.range().end);
-            let next_block = (from / block_bytes + 1) * block_bytes;
-            start = match shared_end {
-                all if all >= end => end,
-                part => (part / block_bytes * block_bytes).max(next_block).min(end),
-            };
-            (from < end).then_some(from..start)
-        })
-    }
-
-    /// What is outside the image where it is erased: to be written back, or lost.
-    fn kept_and_dropped(&self, erased: &[Range<u64>]) -> (Vec<Range<u64>>, Vec<Range<u64>>) {
-        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
-        for area in erased {
-            for (cell, _) in self.cells.within(area) {
-                let parts = self.parts(&cell);
-                let keep = match self.options.erase {
-                    EraseChoice::All => false,
-                    _ => self.options.keep_outside || parts.image.is_empty(),
-                };
-                let list = if keep { &mut kept } else { &mut dropped };
-                parts
-                    .outside
-                    .into_iter()
-                    .for_each(|range| ranges::push(list, range));
-            }
-        }
-        (kept, dropped)
-    }
-
     fn choose(&self, fates: &[Cell]) -> Result<Vec<EraseUnit>, PlanError> {
         self.cells
             .choose(fates)
             .map_err(|range| PlanError::NotErasable { range })
     }
 
-    fn parts(&self, cell: &Range<u64>) -> Parts {
+    pub(super) fn parts(&self, cell: &Range<u64>) -> Parts {
         let hole = ranges::within(&self.geometry.holes, cell).next().is_some();
         let image = content::covered(self.image.segments(), cell);
         let outside = if hole {
@@ -459,39 +348,6 @@ impl<'a> Task<'a> {
             .collect()
     }
 
-    /// What of `outside`, which is known, is not blank, in whole program units as far as
-    /// it goes. Where blank units may be programmed over and over, whole blocks are precise enough.
-    fn not_blank(&self, current: &Current, outside: &[Range<u64>]) -> Vec<Range<u64>> {
-        let Geometry {
-            erased: blank,
-            program,
-            ..
-        } = self.geometry;
-        let unit_bytes = match program.rewrite {
-            Rewrite::ClearBits => program.block_bytes,
-            Rewrite::Once | Rewrite::OnlyToZero => program.unit_bytes,
-        };
-        let mut found = Vec::new();
-        for range in outside {
-            for block in program.blocks(range.clone()) {
-                let bytes = content::bytes(current.contents(), &block, *blank);
-                if content::is_blank(&bytes, *blank) {
-                    continue;
-                }
-                let mut start = block.start;
-                while start < block.end {
-                    let end = block.end.min((start / unit_bytes + 1) * unit_bytes);
-                    let unit = &bytes[(start - block.start) as usize..(end - block.start) as usize];
-                    if !content::is_blank(unit, *blank) {
-                        ranges::push(&mut found, start..end);
-                    }
-                    start = end;
-                }
-            }
-        }
-        found
-    }
-
     fn program_nanos(&self, bytes: u64) -> u64 {
         self.nanos(bytes, self.geometry.costs.program_block)
     }
@@ -511,8 +367,18 @@ impl Cell {
     };
 }
 
+/// How much of what is outside belongs to others: in a cell that the image touches nothing does,
+/// unless all that can erase it erases everything.
+fn foreign_bytes(parts: &Parts, reach: Reach, outside_bytes: u64) -> u64 {
+    if !parts.image.is_empty() && reach == Reach::Fine {
+        0
+    } else {
+        outside_bytes
+    }
+}
+
 /// What units cover.
-fn areas(units: &[EraseUnit]) -> Vec<Range<u64>> {
+pub(super) fn areas(units: &[EraseUnit]) -> Vec<Range<u64>> {
     ranges::normalise(units.iter().map(EraseUnit::range).collect())
 }
 
@@ -521,19 +387,9 @@ fn known(current: &Current) -> Vec<Range<u64>> {
     ranges::normalise(current.contents().iter().map(Segment::range).collect())
 }
 
-/// What the segments cover of a list of ranges.
-fn covered(segments: &[Segment], list: &[Range<u64>]) -> Vec<Range<u64>> {
-    list.iter()
-        .flat_map(|range| content::covered(segments, range))
-        .collect()
-}
-
 fn reads(ranges: Vec<Range<u64>>) -> Vec<Need> {
-    let joined = ranges::normalise(ranges).into_iter();
-    joined
-        .map(|range| Need {
-            range,
-            look: Look::Read,
-        })
+    ranges::normalise(ranges)
+        .into_iter()
+        .map(Need::read)
         .collect()
 }

@@ -1,16 +1,13 @@
 //! What is outside the image in the units that are erased.
 
-use flashwire_plan::{Current, Look, Need, Options, PlanError, execute, needs, plan};
+use flashwire_plan::{Current, Need, Options, PlanError, execute, needs, plan};
 
 use crate::geometries::{f103, f407, g0};
 use crate::memory::Memory;
 use crate::{go_on, image, pattern, survey_and_plan};
 
 fn read(start: u64, end: u64) -> Need {
-    Need {
-        range: start..end,
-        look: Look::Read,
-    }
+    Need::read(start..end)
 }
 
 #[test]

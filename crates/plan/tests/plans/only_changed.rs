@@ -1,8 +1,8 @@
 //! Leaving alone what is there already.
 
-use flashwire_plan::{EraseChoice, Look, Need, Options, PlanError, execute, needs};
+use flashwire_plan::{EraseChoice, Need, Options, PlanError, execute, needs};
 
-use crate::geometries::{f103, g0, nor};
+use crate::geometries::{f103, f407, g0, nor};
 use crate::memory::Memory;
 use crate::{erased, go_on, image, pattern, plan_for, survey_and_plan};
 
@@ -50,26 +50,53 @@ fn all_that_the_image_covers_is_read_unless_comparing_is_faster() {
         (0x0800_2000, &pattern(0x10)),
     ]);
     let looks = |geometry| needs(&geometry, &whole, &only_changed()).unwrap();
-    let read = |start, end| Need {
-        range: start..end,
-        look: Look::Read,
-    };
+    let (whole, part) = (0x0800_0000..0x0800_1000, 0x0800_2000..0x0800_2010);
+    let page = 0x0800_2000..0x0800_2400;
     let reading = [
-        read(0x0800_0000, 0x0800_1000),
-        read(0x0800_2000, 0x0800_2400),
+        Need::read(whole),
+        Need::read(part.clone()),
+        Need::read(part.end..page.end).if_changed(page),
     ];
     assert_eq!(looks(f103()), reading);
-    // The G0's loader sums up by itself; a page that the image covers in part is still read.
-    let compare = |start, end| Need {
-        range: start..end,
-        look: Look::Compare,
-    };
+    // The G0's loader sums up by itself; of a page that the image covers in part that is read.
+    let page = 0x0800_2000..0x0800_2800;
     let comparing = [
-        read(0x0800_2000, 0x0800_2800),
-        compare(0x0800_0000, 0x0800_0800),
-        compare(0x0800_0800, 0x0800_1000),
+        Need::read(part.clone()),
+        Need::compare(0x0800_0000..0x0800_0800),
+        Need::compare(0x0800_0800..0x0800_1000),
+        Need::read(part.end..page.end).if_changed(page),
     ];
     assert_eq!(looks(g0()), comparing);
+}
+
+#[test]
+fn what_is_outside_an_unchanged_image_is_not_read() {
+    // Large sectors: reading the rest of one takes longer than anything else.
+    let image = image(&[(0x0800_0000, &pattern(0x1_1000))]);
+    let rest = 0x0801_1000..0x0802_0000;
+    let mut memory = Memory::full(f407());
+    memory.put(0x0800_0000, &pattern(0x1_1000));
+    survey_and_plan(&mut memory, &image, &only_changed()).unwrap();
+    assert!(
+        memory.reads.iter().all(|read| read.end <= rest.start),
+        "{:x?}",
+        memory.reads
+    );
+
+    // Nor is it when the change is in another sector.
+    memory.put(0x0800_1234, &[0]);
+    let plan = survey_and_plan(&mut memory, &image, &only_changed()).unwrap();
+    assert_eq!(erased(&plan), [("sector", 0x0800_0000..0x0800_4000)]);
+    assert!(
+        memory.reads.iter().all(|read| read.end <= rest.start),
+        "{:x?}",
+        memory.reads
+    );
+
+    memory.put(0x0801_0123, &[0]);
+    let plan = survey_and_plan(&mut memory, &image, &only_changed()).unwrap();
+    assert_eq!(plan.summary().kept, std::slice::from_ref(&rest));
+    assert!(memory.reads.contains(&rest), "{:x?}", memory.reads);
 }
 
 #[test]

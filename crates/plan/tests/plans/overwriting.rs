@@ -1,6 +1,6 @@
 //! Programming without any erase.
 
-use flashwire_plan::{Current, EraseChoice, Look, Need, Options, PlanError, execute, needs, plan};
+use flashwire_plan::{Current, EraseChoice, Need, Options, PlanError, execute, needs, plan};
 
 use crate::geometries::{f103, f407, g0, l1};
 use crate::memory::Memory;
@@ -19,10 +19,7 @@ fn what_is_there_is_read_in_whole_program_units() {
     let range = 0x0800_0000..0x0800_0010;
     assert_eq!(
         needs(&g0(), &image, &no_erase()),
-        Ok(vec![Need {
-            range,
-            look: Look::Read
-        }])
+        Ok(vec![Need::read(range)])
     );
     let expected = PlanError::UnknownContent {
         range: 0x0800_0000..0x0800_0010,

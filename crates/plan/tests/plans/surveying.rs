@@ -22,14 +22,8 @@ fn what_was_read_is_what_is_there() {
     let mut memory = Memory::full(f103());
     let image = image(&[(0x0800_0000, &pattern(8))]);
     let needs = [
-        Need {
-            range: 0x0800_0100..0x0800_0203,
-            look: Look::Read,
-        },
-        Need {
-            range: 0x0800_8000..0x0800_8001,
-            look: Look::Read,
-        },
+        Need::read(0x0800_0100..0x0800_0203),
+        Need::read(0x0800_8000..0x0800_8001),
     ];
     let current = survey(&mut memory, &needs, &image, &mut go_on).unwrap();
     assert_eq!(current.contents().len(), 2);
@@ -144,10 +138,7 @@ fn what_is_no_memory_is_not_read() {
     for range in [4090..4100, 16_000..17_000, 7..7] {
         let error = read_range(&mut memory, range.clone(), &mut go_on).unwrap_err();
         assert!(matches!(error.cause, Cause::Refused(_)), "{error}");
-        let needs = [Need {
-            range,
-            look: Look::Read,
-        }];
+        let needs = [Need::read(range)];
         let error = survey(&mut memory, &needs, &image, &mut go_on).unwrap_err();
         assert!(matches!(error.cause, Cause::Refused(_)), "{error}");
     }

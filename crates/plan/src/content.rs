@@ -7,7 +7,7 @@ use crate::image::Segment;
 use crate::{Program, Rewrite, ranges};
 
 /// The segments that share bytes with `range`.
-pub(super) fn touching<'a>(
+pub(crate) fn touching<'a>(
     segments: &'a [Segment],
     range: &Range<u64>,
 ) -> impl Iterator<Item = &'a Segment> + use<'a> {
@@ -19,14 +19,14 @@ pub(super) fn touching<'a>(
 }
 
 /// The addresses of `range` that the segments cover.
-pub(super) fn covered(segments: &[Segment], range: &Range<u64>) -> Vec<Range<u64>> {
+pub(crate) fn covered(segments: &[Segment], range: &Range<u64>) -> Vec<Range<u64>> {
     touching(segments, range)
         .filter_map(|s| ranges::overlap(&s.range(), range))
         .collect()
 }
 
 /// The bytes of `range`, if one segment has all of them.
-pub(super) fn slice<'a>(segments: &'a [Segment], range: &Range<u64>) -> Option<&'a [u8]> {
+pub(crate) fn slice<'a>(segments: &'a [Segment], range: &Range<u64>) -> Option<&'a [u8]> {
     let segment = touching(segments, range).next()?;
     let start = range.start.checked_sub(segment.address)? as usize;
     segment
@@ -35,7 +35,7 @@ pub(super) fn slice<'a>(segments: &'a [Segment], range: &Range<u64>) -> Option<&
 }
 
 /// The bytes of `range` from the segments; whatever they do not cover is `blank`.
-pub(super) fn bytes<'a>(segments: &'a [Segment], range: &Range<u64>, blank: u8) -> Cow<'a, [u8]> {
+pub(crate) fn bytes<'a>(segments: &'a [Segment], range: &Range<u64>, blank: u8) -> Cow<'a, [u8]> {
     if let Some(slice) = slice(segments, range) {
         return Cow::Borrowed(slice);
     }
@@ -45,7 +45,7 @@ pub(super) fn bytes<'a>(segments: &'a [Segment], range: &Range<u64>, blank: u8) 
 }
 
 /// Copies what the segments have of `part` into `bytes`, which stand for `range`.
-pub(super) fn overlay(
+pub(crate) fn overlay(
     bytes: &mut [u8],
     range: &Range<u64>,
     segments: &[Segment],
@@ -63,12 +63,12 @@ pub(super) fn overlay(
 }
 
 /// `range` widened to whole multiples of `unit_bytes`.
-pub(super) fn widen(range: &Range<u64>, unit_bytes: u64) -> Range<u64> {
+pub(crate) fn widen(range: &Range<u64>, unit_bytes: u64) -> Range<u64> {
     range.start / unit_bytes * unit_bytes..range.end.next_multiple_of(unit_bytes)
 }
 
 /// Whether every byte is `blank`. Compares in pieces, as fast as memory can be read.
-pub(super) fn is_blank(bytes: &[u8], blank: u8) -> bool {
+pub(crate) fn is_blank(bytes: &[u8], blank: u8) -> bool {
     const PIECE: usize = 4096;
     static ONES: [u8; PIECE] = [0xFF; PIECE];
     static ZEROS: [u8; PIECE] = [0x00; PIECE];
@@ -84,7 +84,7 @@ pub(super) fn is_blank(bytes: &[u8], blank: u8) -> bool {
 
 /// What of `range`, whose content is `bytes`, is worth programming over blankness: all but the
 /// blank steps at its ends. Empty if all of it is blank. `range` consists of whole steps.
-pub(super) fn without_blank_ends(
+pub(crate) fn without_blank_ends(
     range: &Range<u64>,
     bytes: &[u8],
     blank: u8,
@@ -101,15 +101,15 @@ pub(super) fn without_blank_ends(
 
 /// How memory is programmed over what is there.
 #[derive(Clone, Copy)]
-pub(super) struct Overwriting<'a> {
-    pub(super) program: &'a Program,
-    pub(super) blank: u8,
+pub(crate) struct Overwriting<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) blank: u8,
 }
 
 impl Overwriting<'_> {
     /// The program units of `range` that have to be programmed so that it holds what is wanted;
     /// `None` if that takes an erase. `range` is whole program units, at most a block.
-    pub(super) fn runs(
+    pub(crate) fn runs(
         self,
         range: &Range<u64>,
         present: &[u8],
@@ -149,7 +149,7 @@ impl Overwriting<'_> {
     }
 
     /// Start of the first program unit of `range` that needs an erase, and the bytes of all such.
-    pub(super) fn obstacles(
+    pub(crate) fn obstacles(
         self,
         range: &Range<u64>,
         present: &[u8],
