@@ -1,9 +1,22 @@
-//! An STM32F103 that executes firmware images: the [core](cpu), its peripherals, and the world at
-//! its pins.
+//! An STM32F103 that executes firmware images: the [core](cpu), the [chip](chip::Chip) around it,
+//! and the world at its pins.
+//!
+//! [`Machine`] is core and chip together.
 
+pub mod chip;
+mod complaints;
 pub mod cpu;
 mod halt;
+pub mod host;
+mod image;
+mod machine;
+mod nor;
+pub mod serial;
 mod time;
 
+pub use complaints::Complaint;
 pub use halt::{AccessKind, Halt};
+pub use image::{Image, ImageError, Segment};
+pub use machine::Machine;
+pub use nor::SharedNor;
 pub use time::Time;

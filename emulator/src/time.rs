@@ -42,6 +42,11 @@ impl Time {
         Self(Self::MICROSECOND.0.saturating_mul(count))
     }
 
+    /// `count` nanoseconds, to the nearest tick below.
+    pub const fn from_nanos(count: u64) -> Self {
+        Self((TICKS_PER_SECOND / 1_000_000).saturating_mul(count) / 1_000)
+    }
+
     /// `count` milliseconds.
     pub const fn from_millis(count: u64) -> Self {
         Self(Self::MILLISECOND.0.saturating_mul(count))
@@ -80,6 +85,11 @@ impl Time {
             return 0;
         }
         self.0.div_ceil(period.0)
+    }
+
+    /// Half of this length, to the nearest tick below.
+    pub const fn halved(self) -> Self {
+        Self(self.0 / 2)
     }
 
     /// This length less `other`, or no time at all if `other` is longer.
