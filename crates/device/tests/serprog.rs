@@ -502,6 +502,19 @@ fn only_syncnops_in_a_row_end_the_silence_after_a_broken_program_command() {
 }
 
 #[test]
+fn the_end_of_the_silence_is_told_even_to_a_host_that_fetches_late() {
+    let mut programmer = programmer();
+    let mut broken = x_program(50, 0x100, &[1; 256]);
+    *broken.last_mut().unwrap() ^= 1;
+    // So many answers wait that two more bytes do not fit.
+    let input = [[0x00; 62].as_slice(), &broken, &[0x10; 4]].concat();
+    let now = programmer.board().now();
+    let taken = programmer.receive(now, &input);
+    let answers = ask(&mut programmer, &input[taken..]);
+    assert_eq!(answers[61..], [ACK, NAK, NAK, ACK]);
+}
+
+#[test]
 fn a_program_command_with_wrong_fields_or_instruction_changes_nothing() {
     let close = |bytes: Vec<u8>| {
         let check = Crc32::of(&bytes).to_le_bytes();

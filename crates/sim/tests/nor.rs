@@ -732,6 +732,27 @@ fn the_spread_of_times_is_that_of_chips_and_repeats_with_its_seed() {
 }
 
 #[test]
+fn no_operation_takes_longer_than_the_datasheet_allows() {
+    let options = Options {
+        pace: Pace::Spread,
+        seed: 3,
+    };
+    let mut bus = Bus::with("sst25vf040b", options);
+    unprotect(&mut bus);
+    let (typical, maximum) = (Duration::from_millis(18), Duration::from_millis(25));
+    let mut slowest = Duration::ZERO;
+    for _ in 0..1000 {
+        bus.send(&[i::WREN]);
+        bus.send(&at(i::SE, 0));
+        let took = bus.chip.busy_until().unwrap() - bus.now;
+        assert!(took <= maximum && took >= typical * 9 / 10, "{took:?}");
+        slowest = slowest.max(took);
+        bus.finish();
+    }
+    assert_eq!(slowest, maximum);
+}
+
+#[test]
 fn every_part_has_longest_times_that_are_no_shorter_than_the_typical_ones() {
     for part in PARTS {
         let Part { erases, status, .. } = part;

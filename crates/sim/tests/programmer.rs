@@ -100,7 +100,7 @@ fn every_programmer_answers_in_step_and_finds_its_chip() {
     }
 }
 
-/// Bytes per second of one long read, with the time to the first byte taken off.
+/// Bytes per second in the first half of a long read, with the time to the first byte taken off.
 fn read_rate(spec: &str, spi_hz: u32) -> f64 {
     let mut link = open(spec);
     set_clock(&mut link, spi_hz);
@@ -110,8 +110,9 @@ fn read_rate(spec: &str, spi_hz: u32) -> f64 {
         [ACK]
     );
     let start = link.now();
-    assert_eq!(take(&mut link, count as usize).len(), count as usize);
-    f64::from(count) / (link.now() - start).as_secs_f64()
+    let half = count / 2;
+    assert_eq!(take(&mut link, half as usize).len(), half as usize);
+    f64::from(half) / (link.now() - start).as_secs_f64()
 }
 
 #[test]
