@@ -122,7 +122,7 @@ pub(crate) struct TargetArgs {
     #[arg(short, long, value_name = "N|max")]
     pub(crate) baud: Option<String>,
     /// How DTR and RTS reach the chip: `dtr=nrst,rts=boot0` (`!` inverts), a sequence, a preset,
-    /// `auto`, or `none` to press the buttons yourself
+    /// `auto`, or `none` to press the buttons yourself; see `flashwire explain reset-syntax`
     #[arg(long, value_name = "WIRING")]
     pub(crate) reset: Option<String>,
     /// How far commands run ahead of their answers: off, address or full [default: address]

@@ -190,8 +190,11 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// A duration for people: `0.4 s`, `12 s`, `3:05 min`.
+/// A duration for people: `30 ms`, `0.4 s`, `12 s`, `3:05 min`.
 pub(crate) fn seconds(duration: Duration) -> String {
+    if duration < Duration::from_millis(100) {
+        return format!("{} ms", duration.as_millis());
+    }
     let tenths = (duration.as_millis() + 50) / 100;
     match tenths {
         0..100 => format!("{}.{} s", tenths / 10, tenths % 10),
@@ -227,7 +230,9 @@ mod tests {
     #[test]
     fn durations_read_as_people_say_them() {
         let cases = [
-            (0, "0.0 s"),
+            (0, "0 ms"),
+            (99, "99 ms"),
+            (100, "0.1 s"),
             (420, "0.4 s"),
             (9_940, "9.9 s"),
             (9_960, "10 s"),

@@ -63,10 +63,7 @@ fn samples() -> Vec<Error> {
         })
         .into(),
         Problem::from(PortError::Empty("stm32:".to_owned())).into(),
-        Problem::from(BenchError::UnknownBench {
-            name: "stm32f103".to_owned(),
-        })
-        .into(),
+        Problem::from(BenchError::Repeated("image".to_owned())).into(),
         Problem::from(ResetSpec::parse("dtr=boot1").unwrap_err()).into(),
         Problem::Config {
             path: "flashwire.toml".into(),

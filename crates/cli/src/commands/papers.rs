@@ -33,7 +33,12 @@ pub(crate) fn explain(args: &ExplainArgs, screen: &Screen) -> Result<(), Error> 
         )),
         _ => hints
             .iter()
-            .map(|hint| format!("{:<18} {}\n", hint.code, hint.likely))
+            .map(|hint| {
+                format!(
+                    "{:<18} {:>3}  {}\n",
+                    hint.code, hint.exit as u8, hint.likely
+                )
+            })
             .collect(),
     };
     let errors = hints.iter().map(|hint| HintObject {

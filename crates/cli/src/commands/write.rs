@@ -34,8 +34,10 @@ pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
         let outcome = session.execute(&job, watcher)?;
         say_done(&outcome, plan, session.is_simulated(), screen);
         if args.run {
+            let at_start = |&address: &u64| address == info.flash.start;
+            let table = job.image().and_then(images::vector_table);
             say_started(
-                session.run(job.image().and_then(images::vector_table))?,
+                session.run(table.filter(|address| !at_start(address)))?,
                 screen,
             );
         }
@@ -198,15 +200,18 @@ pub(super) fn in_full(job: &Job) -> String {
     }
     let erased: Vec<Range<u64>> = plan.erase_units().iter().map(|unit| unit.range()).collect();
     joined(erased).iter().for_each(|range| add(span(range)));
-    add(format!("write   {:>9}", bytes(summary.programmed_bytes)));
+    if summary.programmed_bytes > 0 {
+        add(format!("write   {:>9}", bytes(summary.programmed_bytes)));
+    }
     plan.programs().iter().for_each(|range| add(span(range)));
+    let dropped = job.image().map_or(0, |_| total(&summary.dropped));
     let extras = [
         (
             "keep",
             total(&summary.kept),
             "beside the file, read and written back",
         ),
-        ("drop", total(&summary.dropped), "beside the file, lost"),
+        ("drop", dropped, "beside the file, lost"),
         (
             "skip",
             summary.blank_bytes,
@@ -217,13 +222,13 @@ pub(super) fn in_full(job: &Job) -> String {
             summary.unchanged_bytes,
             "of the file that are there already",
         ),
+        ("verify", summary.verified_bytes, "at the end"),
     ];
     for (what, count, why) in extras {
         if count > 0 {
             add(format!("{what:<7} {:>9}  {why}", bytes(count)));
         }
     }
-    add(format!("verify  {:>9}", bytes(summary.verified_bytes)));
     add(format!("time    {:>9}", seconds(plan.estimate())));
     text
 }

@@ -310,7 +310,11 @@ impl Entry<'_> {
                 Err(error) => return Err(error),
             }
             for warning in &missing {
-                self.watcher.warn(warning);
+                // Nobody asked for lines where all ways are tried.
+                match ways {
+                    [_] => self.watcher.warn(warning),
+                    _ => self.watcher.note(warning),
+                }
             }
             if !missing.is_empty() {
                 // No line, no other way.

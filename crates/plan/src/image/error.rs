@@ -64,7 +64,9 @@ pub enum ImageError {
         place: Place,
     },
     /// An address was given for a file that has its own.
-    #[error("a {format} file has its own addresses (it begins at {own:#010x}, not {given:#010x})")]
+    #[error(
+        "{format} files have addresses of their own: this one begins at {own:#010x}, not {given:#010x}"
+    )]
     HasAddresses {
         /// The format.
         format: Format,
