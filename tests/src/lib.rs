@@ -5,11 +5,8 @@
 pub mod bench;
 pub mod board;
 pub mod built;
-<<<<<<< HEAD
 pub mod clipped;
-=======
 pub mod desk;
->>>>>>> cdea51a (tests: every command as a transcript, and flashwire as a program)
 #[cfg(target_os = "linux")]
 pub mod judge;
 #[cfg(target_os = "linux")]

@@ -302,3 +302,33 @@ fn the_first_command_of_the_readme_works_as_it_stands() {
     desk.run(&["verify", "examples/blinky-f103.hex", "-p", BOARD])
         .done();
 }
+
+#[test]
+fn benches_are_listed_where_they_are_asked_for_and_where_one_is_misspelt() {
+    let desk = Desk::new();
+    let listed = desk.run(&["list", "--sim"]);
+    let listed = String::from_utf8(listed.done().out.clone()).unwrap();
+    let names: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next()?.strip_prefix("sim:"))
+        .collect();
+    assert!(names.contains(&"stm32f103cb"), "{listed}");
+    for port in ["sim:", "sim:stm32"] {
+        let ended = desk.run(&["info", "-p", port]);
+        ended.with(2, "error[bench-unknown]");
+        for name in &names {
+            ended.with(2, name);
+        }
+    }
+    let misspelt = desk.run(&["info", "-p", "sim:stm32f103cb,imagine=board.bin"]);
+    misspelt
+        .with(2, "error[bench-unknown]")
+        .with(2, "image (a file)");
+}
+
+#[test]
+fn a_bench_of_another_method_is_refused_as_a_port() {
+    let desk = Desk::new();
+    let ended = desk.run(&["info", "-p", "sim:serprog+w25q64jv"]);
+    ended.with(2, "error[port-syntax]").with(2, "`serprog`");
+}

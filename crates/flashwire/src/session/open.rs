@@ -13,8 +13,9 @@ use flashwire_link::{CancelFlag, Interruptible, Link, LinkError, Settings, Trace
 use flashwire_sim::{BenchError, SimLink};
 
 use super::{Device, Session};
+use crate::bench::method_of;
 use crate::error::{Error, Problem};
-use crate::port::{Place, Port};
+use crate::port::{Method, Place, Port, PortError};
 use crate::shared::Shared;
 use crate::watch::Watcher;
 
@@ -221,6 +222,13 @@ fn open_place(place: &Place, settings: Settings) -> Result<Opened, Error> {
             "this build has benches only".into(),
         ))),
         Place::Bench(bench) => {
+            match method_of(bench) {
+                Some(method) if method != Method::Stm32.word() => {
+                    let word = method.to_owned();
+                    return Err(PortError::Reserved { word }.into());
+                }
+                _ => {}
+            }
             let mut link = SimLink::open(bench)?;
             link.configure(settings).map_err(failed)?;
             let link = Rc::new(RefCell::new(link));
