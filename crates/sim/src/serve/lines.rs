@@ -8,6 +8,10 @@ use flashwire_link::Settings;
 
 /// What a tool did to its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(unix),
+    expect(dead_code, reason = "only a pseudo-terminal has the socket")
+)]
 pub(super) enum Event {
     /// It set speed and format.
     Settings(Settings),
@@ -17,34 +21,6 @@ pub(super) enum Event {
     Break(bool),
     /// Something that this server does not know.
     Unknown,
-}
-
-impl Event {
-    /// Reads one datagram.
-    pub(super) fn parse(text: &str) -> Self {
-        let parse = || match text.trim_end().split_once(' ')? {
-            ("settings", settings) => settings.parse().ok().map(Self::Settings),
-            ("lines", lines) => {
-                let (dtr, rts) = lines.split_once(' ')?;
-                Some(Self::Lines {
-                    dtr: asserted(dtr.strip_prefix("dtr=")?)?,
-                    rts: asserted(rts.strip_prefix("rts=")?)?,
-                })
-            }
-            ("break", "on") => Some(Self::Break(true)),
-            ("break", "off") => Some(Self::Break(false)),
-            _ => None,
-        };
-        parse().unwrap_or(Self::Unknown)
-    }
-}
-
-fn asserted(digit: &str) -> Option<bool> {
-    match digit {
-        "0" => Some(false),
-        "1" => Some(true),
-        _ => None,
-    }
 }
 
 #[cfg(unix)]
@@ -59,6 +35,34 @@ mod socket {
     use std::path::PathBuf;
 
     use super::Event;
+
+    impl Event {
+        /// Reads one datagram.
+        fn parse(text: &str) -> Self {
+            let parse = || match text.trim_end().split_once(' ')? {
+                ("settings", settings) => settings.parse().ok().map(Self::Settings),
+                ("lines", lines) => {
+                    let (dtr, rts) = lines.split_once(' ')?;
+                    Some(Self::Lines {
+                        dtr: asserted(dtr.strip_prefix("dtr=")?)?,
+                        rts: asserted(rts.strip_prefix("rts=")?)?,
+                    })
+                }
+                ("break", "on") => Some(Self::Break(true)),
+                ("break", "off") => Some(Self::Break(false)),
+                _ => None,
+            };
+            parse().unwrap_or(Self::Unknown)
+        }
+    }
+
+    fn asserted(digit: &str) -> Option<bool> {
+        match digit {
+            "0" => Some(false),
+            "1" => Some(true),
+            _ => None,
+        }
+    }
 
     /// Longest event, in bytes.
     const MAX_EVENT_BYTES: usize = 256;

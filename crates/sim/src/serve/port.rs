@@ -72,6 +72,8 @@ impl Port {
     /// Sleeps until the tool does something (true) or the time is over. `tool`: whether one is
     /// there. `unread`: whether there is something to write once the tool takes it.
     pub(super) fn wait(&self, time: Duration, tool: bool, unread: bool) -> io::Result<bool> {
+        #[cfg(not(unix))]
+        let _ = tool;
         match self {
             Self::Tcp { listener, stream } => match stream {
                 Some(stream) => wait::any(&[(stream, unread)], time),

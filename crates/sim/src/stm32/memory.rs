@@ -245,8 +245,7 @@ impl Memory {
         number
     }
 
-    /// Erases a unit unless it is protected; returns whether it did. `part` of it only if power
-    /// fails half-way: what is left reads neither old nor erased for sure.
+    /// Erases a unit unless it is protected; returns whether it did.
     pub fn erase(&mut self, number: u32) -> bool {
         let Some(unit) = self.part.flash.units().nth(number as usize) else {
             return false;

@@ -147,20 +147,28 @@ fn bytes_take_their_time_on_the_wire() {
     let served = Served::tcp("stm32f103cb,baud=115200,latency-us=2000");
     let mut tool = served.connect();
     exchange(&mut tool, &[0x7F], &[ACK]);
+    // 268 characters of 95.5 us and three delays of 4 ms, four times.
+    let least = Duration::from_micros(4 * (268 * 95 + 3 * 4000));
+    let took: Vec<Duration> = (0..5).map(|_| time_of_four_blocks(&mut tool)).collect();
+    assert!(
+        took.iter().all(|took| *took >= least),
+        "{took:?}, {least:?}"
+    );
+    // A machine under load is late now and then; left alone the server keeps the time to a percent.
+    let best = took.iter().min().expect("five");
+    assert!(*best < least * 11 / 10, "{took:?}, {least:?}");
+}
+
+fn time_of_four_blocks(tool: &mut TcpStream) -> Duration {
     let start = Instant::now();
-    for _ in 0..10 {
-        exchange(&mut tool, &[0x11, 0xEE], &[ACK]);
-        exchange(&mut tool, &[0x08, 0x00, 0x00, 0x00, 0x08], &[ACK]);
+    for _ in 0..4 {
+        exchange(tool, &[0x11, 0xEE], &[ACK]);
+        exchange(tool, &[0x08, 0x00, 0x00, 0x00, 0x08], &[ACK]);
         let mut answer = vec![0xFF; 257];
         answer[0] = ACK;
-        exchange(&mut tool, &[0xFF, 0x00], &answer);
+        exchange(tool, &[0xFF, 0x00], &answer);
     }
-    let took = start.elapsed();
-    // 268 characters of 95.5 us and three delays of 4 ms, ten times.
-    let least = Duration::from_micros(10 * (268 * 95 + 3 * 4000));
-    assert!(took >= least, "{took:?} instead of {least:?}");
-    // A machine under load is late, but not twice as slow.
-    assert!(took < least * 2, "{took:?} instead of {least:?}");
+    start.elapsed()
 }
 
 #[test]
