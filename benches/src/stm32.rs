@@ -25,6 +25,9 @@ struct Case {
     options: &'static [&'static str],
     /// At most this much of either peer's time.
     most: f64,
+    /// Whether stm32loader erases more than the image covers, so that its time is no limit for
+    /// a tool that keeps the rest.
+    loader_wipes: bool,
 }
 
 /// A job, to be filled in.
@@ -36,14 +39,15 @@ const WRITE: Case = Case {
     before: nothing,
     options: &[],
     most: 1.0,
+    loader_wipes: false,
 };
 
 /// The limits are those that the project set itself. "1 ms": a UART adapter that needs 1 ms for a
 /// round trip, as USB full speed does. "16 ms timer": one that also holds back what it has received
 /// for 16 ms, FTDI's default.
 ///
-/// On the F103CB the image covers half of the flash: stm32loader erases all of it at once, the
-/// others erase 64 pages one by one and leave the rest alone.
+/// On the F103CB the image covers half of the flash: stm32loader erases all of it at once, which
+/// takes the time of a single page, while the others erase 64 pages and leave the rest alone.
 const CASES: &[Case] = &[
     Case {
         job: "F103C8, 1 ms",
@@ -88,6 +92,7 @@ const CASES: &[Case] = &[
         bench: "stm32f103cb,latency-us=500",
         family: "F1",
         most: 0.97,
+        loader_wipes: true,
         ..WRITE
     },
     Case {
@@ -96,6 +101,15 @@ const CASES: &[Case] = &[
         family: "F1",
         options: &["--pipeline", "full"],
         most: 0.95,
+        loader_wipes: true,
+        ..WRITE
+    },
+    Case {
+        job: "F103CB, 1 ms, `--erase all`",
+        bench: "stm32f103cb,latency-us=500",
+        family: "F1",
+        options: &["--erase", "all"],
+        most: 0.97,
         ..WRITE
     },
     Case {
@@ -197,13 +211,18 @@ fn row(case: &Case) -> bool {
     });
     let ratio = |theirs: Duration| ours.as_secs_f64() / theirs.as_secs_f64();
     let (flash, loader) = (ratio(stm32flash), ratio(stm32loader));
-    let kept = flash <= case.most && loader <= case.most;
+    let kept = flash <= case.most && (loader <= case.most || case.loader_wipes);
     println!(
-        "| {} | {:.2} | {:.2} | {flash:.3} | {:.2} | {loader:.3} | {:.2}{} |",
+        "| {} | {:.2} | {:.2} | {flash:.3} | {:.2} | {loader:.3}{} | {:.2}{} |",
         case.job,
         ours.as_secs_f64(),
         stm32flash.as_secs_f64(),
         stm32loader.as_secs_f64(),
+        if case.loader_wipes {
+            " (it wipes the rest)"
+        } else {
+            ""
+        },
         case.most,
         if kept { "" } else { " **missed**" },
     );
