@@ -15,20 +15,18 @@ mod stm32;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    let chosen: Vec<String> = std::env::args().skip(1).collect();
-    let all = ["stm32", "footprint"];
-    if let Some(unknown) = chosen.iter().find(|name| !all.contains(&name.as_str())) {
-        eprintln!("there is no bench {unknown}; there are: {}", all.join(", "));
-        return std::process::ExitCode::from(2);
-    }
-    let asked_for = |name: &str| chosen.is_empty() || chosen.iter().any(|c| c == name);
-    let mut kept = true;
-    if asked_for("stm32") {
-        kept &= stm32::run();
-    }
-    if asked_for("footprint") {
-        kept &= footprint::run();
-    }
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let kept = match words[..] {
+        [] => footprint::run() & stm32::run(""),
+        ["footprint"] => footprint::run(),
+        ["stm32"] => stm32::run(""),
+        ["stm32", part] => stm32::run(part),
+        _ => {
+            eprintln!("usage: flashwire-benches [footprint | stm32 [PART OF A JOB'S NAME]]");
+            return std::process::ExitCode::from(2);
+        }
+    };
     std::process::ExitCode::from(u8::from(!kept))
 }
 
