@@ -2,7 +2,7 @@
 //!
 //! One value per thing the processor can do, not per encoding: `MOVS r0, #1` in 16 bits and
 //! `MOV.W r0, #1` in 32 bits differ only in what they do to the flags. The [decoder](super::decode)
-//! makes these values, [`super::execute`] carries them out. DDI 0403E ("ARMv7-M Architecture
+//! makes these values, `execute` carries them out. DDI 0403E ("ARMv7-M Architecture
 //! Reference Manual"), section A7.7, rules what each of them means.
 
 /// A core register, 0 to 15. 13 is the stack pointer in use, 14 the link register, and 15 reads as
