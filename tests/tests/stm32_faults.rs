@@ -4,7 +4,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use flashwire_client::stm32::{Error, Options, Parts, Pipeline, Target};
-use flashwire_plan::{Failure, FlashDevice, Mismatch};
+use flashwire_link::LinkError;
+use flashwire_plan::image::Image;
+use flashwire_plan::{Failure, FlashDevice, Mismatch, RunError, execute, needs, plan, survey};
+use flashwire_protocol::stm32::Command;
 use flashwire_sim::stm32::ChipState;
 use flashwire_tests::bench::{Bench, noise};
 
@@ -84,7 +87,7 @@ fn run(part: &str, pipeline: Pipeline, data: &[u8], fault: &str) -> Option<Ended
     }
     assert!(
         bench.flash()[unit..0x1000] == old[unit..],
-        "{what}: outside is damaged"
+        "{what}: outside is damaged by the first run, {first:?}"
     );
 
     // The next run, on the same chip as it was left; after a cut, plugged in again.
@@ -124,28 +127,190 @@ fn run(part: &str, pipeline: Pipeline, data: &[u8], fault: &str) -> Option<Ended
     first.err()
 }
 
-fn every_byte(part: &str, pipeline: Pipeline, data: &[u8]) {
+/// Damages every byte of the job, or every `stride`th.
+fn every_byte(part: &str, pipeline: Pipeline, data: &[u8], stride: usize) {
     let clean = Bench::open(part);
     job(&clean, pipeline, data).unwrap();
     let sent = clean.take_sends().concat().len() as u64;
     let all = sent + clean.received();
     for kind in ["drop", "flip", "dup", "delay", "cut"] {
-        let mut failed = 0;
-        for byte in 0..all {
-            match run(part, pipeline, data, &format!("{kind}@{byte}")) {
-                None => {}
-                Some(Ended::Mismatch(mismatch)) => panic!("{part} {kind}@{byte}: {mismatch:?}"),
-                Some(Ended::Error(error)) => {
-                    failed += 1;
-                    println!("{part} {pipeline:?} {kind}@{byte}: {error}");
-                }
-            }
+        for byte in (0..all).step_by(stride) {
+            let fault = format!("{kind}@{byte}");
+            let Some(ended) = run(part, pipeline, data, &fault) else {
+                continue;
+            };
+            println!("{part} {pipeline:?} {fault}: {ended:?}");
+            // One damaged byte is got over, but for a link that ends, a greeting by which the
+            // loader measured a wrong speed, and data with a byte doubled that equals their
+            // checksum: the loader finds nothing wrong with them, but verification does.
+            let excused = match &ended {
+                Ended::Error(Error::Link(LinkError::Closed)) => kind == "cut",
+                Ended::Error(Error::LostSync { .. }) => fault == "flip@0",
+                Ended::Mismatch(mismatch) => kind == "dup" && mismatch.count > 0,
+                Ended::Error(_) => false,
+            };
+            assert!(excused, "{part}, {pipeline:?}, {fault}: {ended:?}");
         }
-        println!("{part} {pipeline:?} {kind}: {failed} of {all}");
     }
 }
 
 #[test]
 fn every_byte_of_a_job_on_an_f103_may_be_damaged() {
-    every_byte("stm32f103c8", Pipeline::Address, &noise(300, 3));
+    every_byte("stm32f103c8", Pipeline::Address, &noise(300, 3), 1);
+}
+
+#[test]
+fn every_byte_of_a_job_with_all_pipelining_may_be_damaged() {
+    // With the opcodes of what would hurt most in the data.
+    let mut data = noise(600, 4);
+    data[300..302].copy_from_slice(&Command::ReadoutUnprotect.opcode());
+    data[401..403].copy_from_slice(&Command::Erase.opcode());
+    every_byte("stm32f103c8", Pipeline::Full, &data, 2);
+}
+
+#[test]
+fn every_byte_of_a_job_in_lock_step_may_be_damaged() {
+    every_byte("stm32l152rb", Pipeline::Off, &noise(256, 5), 2);
+}
+
+#[test]
+fn every_byte_of_a_job_verified_by_checksum_may_be_damaged() {
+    every_byte("stm32g0b1re", Pipeline::Address, &noise(512, 6), 3);
+}
+
+/// Writes an image that covers its page only in part, so that the rest of the page is read, erased
+/// and written back: the only copy of it is what came over the wire.
+fn partial_job(bench: &Bench, data: &[u8]) -> Result<(), RunError> {
+    let mut target = bench.target(Options::default());
+    let image = Image::from_binary(data.to_vec(), Some(0x0800_0000)).unwrap();
+    let options = flashwire_plan::Options::default();
+    let on_event = &mut |_: &_| ControlFlow::Continue(());
+    let needs = needs(target.geometry(), &image, &options).unwrap();
+    let current = survey(&mut target, &needs, &image, on_event)?;
+    let plan = plan(target.geometry(), &image, &current, &options).unwrap();
+    execute(&plan, &mut target, on_event).map(drop)
+}
+
+#[test]
+fn what_is_kept_outside_the_image_is_never_damaged_by_the_wire() {
+    let old = noise(0x800, 7);
+    let data = noise(500, 3);
+    let clean = Bench::open("stm32f103c8");
+    clean.fill_flash(&old);
+    clean.target(Options::default());
+    let first = clean.received();
+    partial_job(&clean, &data).unwrap();
+    let all = clean.received();
+    for (kind, step) in [("flip", 1), ("drop", 11), ("dup", 7)] {
+        for byte in (first..all).step_by(step) {
+            // Only answers: that is where the old content is.
+            let bench = Bench::open(&format!("stm32f103c8,faults={kind}@{byte}:in"));
+            bench.fill_flash(&old);
+            let ended = partial_job(&bench, &data);
+            if ended.is_ok() {
+                assert!(bench.flash()[..500] == data, "{kind}@{byte}");
+                assert!(
+                    bench.flash()[500..0x800] == old[500..],
+                    "{kind}@{byte}: outside"
+                );
+            }
+        }
+    }
+}
+
+/// A target whose first page is erased, and what may go wrong with a block.
+fn erased(spec: &str, table: &str) -> (Bench, Target) {
+    let bench = Bench::open(spec);
+    let mut loader = bench.loader(Options::default());
+    loader.synchronise().unwrap();
+    let identity = loader.identify(&Parts::with_file(table).unwrap()).unwrap();
+    (bench, Target::new(loader, identity))
+}
+
+const NO_TABLE: &str = "product_id\n";
+
+fn program(target: &mut Target, data: &[u8]) -> Result<(), Ended> {
+    Ok(target.program(0x0800_0000, data, &mut |_| ControlFlow::Continue(()))?)
+}
+
+/// How many bytes the client takes before the acknowledgement of a block's data.
+fn before_the_acknowledgement(data: &[u8]) -> u64 {
+    let (bench, mut target) = erased("stm32f103c8", NO_TABLE);
+    program(&mut target, data).unwrap();
+    bench.received() - 1
+}
+
+#[test]
+fn a_block_whose_acknowledgement_is_lost_is_not_programmed_again() {
+    let data = noise(256, 8);
+    let last = before_the_acknowledgement(&data);
+    let (bench, mut target) = erased(&format!("stm32f103c8,faults=drop@{last}:in"), NO_TABLE);
+    program(&mut target, &data).unwrap();
+    assert_eq!(bench.flash()[..256], data);
+    let writes = bench
+        .take_sends()
+        .iter()
+        .filter(|send| send.len() == 258)
+        .count();
+    assert_eq!(writes, 1);
+}
+
+#[test]
+fn what_is_missing_of_a_block_is_programmed_and_nothing_else() {
+    // The flash takes half-words that are blank only, and says so by NACK.
+    let data = noise(256, 9);
+    let (bench, mut target) = erased("stm32f103c8", NO_TABLE);
+    bench.fill_flash(&data[..100]);
+    program(&mut target, &data).unwrap();
+    assert_eq!(bench.flash()[..256], data);
+}
+
+#[test]
+fn a_block_that_cannot_be_mended_is_named_with_its_address() {
+    let data = noise(256, 10);
+    let (bench, mut target) = erased("stm32f103c8", NO_TABLE);
+    let mut old = vec![0xFF; 256];
+    old[130] = data[130] ^ 0x08;
+    old[131] = data[131];
+    bench.fill_flash(&old);
+    let Err(Ended::Error(error)) = program(&mut target, &data) else {
+        panic!("programmed over what was not erased");
+    };
+    let Error::Damaged {
+        address,
+        expected,
+        found,
+    } = error
+    else {
+        panic!("{error}");
+    };
+    assert_eq!(address, 0x0800_0000 + 130);
+    assert_eq!((expected, found), (data[130], data[130] ^ 0x08));
+}
+
+#[test]
+fn a_part_that_cannot_be_read_while_writing_is_not_guessed_at() {
+    const TABLE: &str = "product_id,family,name,layout,flash_kib,program_unit,quirks\n\
+                         0x410,F1,like an H723,1K*,64,2,no-read-while-writing\n";
+    let data = noise(256, 11);
+    let last = {
+        let (bench, mut target) = erased("stm32f103c8", TABLE);
+        program(&mut target, &data).unwrap();
+        bench.received() - 1
+    };
+    let (_, mut target) = erased(&format!("stm32f103c8,faults=drop@{last}:in"), TABLE);
+    let Err(Ended::Error(error)) = program(&mut target, &data) else {
+        panic!("it was taken for written");
+    };
+    assert!(
+        matches!(
+            error,
+            Error::Undecided {
+                address: 0x0800_0000,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    assert!(std::error::Error::source(&error).is_some());
 }

@@ -177,6 +177,13 @@ fn read(
     Ok(data)
 }
 
+/// How often what does not agree with a second look is read again.
+const LOOKS: u32 = 4;
+
+/// What is looked at again at once, in bytes: as much as a checksum is worth asking for, and little
+/// enough that blank pieces are found.
+const PIECE_BYTES: usize = 2048;
+
 /// A survey on its way.
 struct Survey<'a, 'b, 'c> {
     device: &'a mut dyn FlashDevice,
@@ -217,7 +224,7 @@ impl Survey<'_, '_, '_> {
             }
             match first.look {
                 Look::Read => {
-                    let data = read(self.device, &first.range, &mut self.meter)?;
+                    let data = self.read_surely(&first.range)?;
                     self.current.add_content(first.range.start, data);
                 }
                 Look::Compare => {
@@ -237,6 +244,46 @@ impl Survey<'_, '_, '_> {
             let read = content::slice(contents, part);
             read.is_some() && read == self.image.slice(part)
         })
+    }
+
+    /// Reads a range. What of it lies outside the image may have to be written back after an erase:
+    /// many protocols read without a checksum, and nobody would find a byte that was garbled here,
+    /// for it would be written, and verified, as it was read. So that part counts only when a
+    /// second look agrees.
+    fn read_surely(&mut self, range: &Range<u64>) -> Result<Vec<u8>, Cause> {
+        let mut data = read(self.device, range, &mut self.meter)?;
+        let image = content::covered(self.image.segments(), range);
+        for outside in ranges::difference(std::slice::from_ref(range), &image) {
+            let within = |at: u64| (at - range.start) as usize;
+            let kept = &mut data[within(outside.start)..within(outside.end)];
+            self.look_again(outside.start, kept)?;
+        }
+        Ok(data)
+    }
+
+    /// Compares what was read with the device until both agree. Blank pieces need no second look:
+    /// no accident makes one.
+    fn look_again(&mut self, address: u64, data: &mut [u8]) -> Result<(), Cause> {
+        let erased = self.device.geometry().erased;
+        let mut start = address;
+        for piece in data.chunks_mut(PIECE_BYTES) {
+            let mut looks = 0;
+            while piece.iter().any(|&byte| byte != erased) {
+                let looked = self
+                    .meter
+                    .watch(|tick| self.device.compare(start, piece, tick))?;
+                match looked {
+                    None => break,
+                    Some(mismatch) if looks == LOOKS => return Err(Cause::Mismatch(mismatch)),
+                    Some(_) => self
+                        .meter
+                        .watch(|tick| self.device.read(start, piece, tick))?,
+                }
+                looks += 1;
+            }
+            start += piece.len() as u64;
+        }
+        Ok(())
     }
 
     /// Whether neighbouring needs all hold what the image says; settles each of them. `differs`

@@ -79,11 +79,16 @@ impl Bootloader {
     pub(super) fn put(&mut self, frames: &[&[u8]]) -> Result<(), Error> {
         let from = self.in_flight.len();
         for frame in frames {
-            self.frames.push(self.in_flight.len());
-            self.in_flight.extend_from_slice(frame);
+            self.note(frame);
         }
         self.link.send(&self.in_flight[from..])?;
         Ok(())
+    }
+
+    /// Remembers a frame as what the parser may be in the middle of.
+    pub(super) fn note(&mut self, frame: &[u8]) {
+        self.frames.push(self.in_flight.len());
+        self.in_flight.extend_from_slice(frame);
     }
 
     /// Receives one ACK per step and then `data`, in as few reads as they arrive in. `sent` bytes

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flashwire_protocol::stm32::{Command, Frame, WRITE_ALIGN_BYTES};
+use flashwire_protocol::stm32::{Command, Frame, NACK, WRITE_ALIGN_BYTES, complement};
 
 use super::{Bootloader, Error, Phase, Step};
 
@@ -81,9 +81,37 @@ impl Bootloader {
                 self.opcode(COMMAND, &mut [])?;
                 self.phase(steps[1], &place)?;
             }
-            self.work(steps[2], &block, WRITE_MOST)?;
+            self.put_watchfully(steps[2], &block)?;
+            self.collect(&steps[2..], &mut [], block.as_bytes().len(), WRITE_MOST)?;
         }
         self.finish();
+        Ok(())
+    }
+
+    /// Sends data, with a look before each pair of bytes that would be a command which acts at
+    /// once. If the count went astray on the way (lost, or a byte doubled before it), the loader
+    /// takes part of the data for the whole, refuses it, and takes the rest for commands: its
+    /// refusal is seen here before the first that could do harm is out.
+    fn put_watchfully(&mut self, step: Step, block: &Frame) -> Result<(), Error> {
+        let bytes = block.as_bytes();
+        self.note(bytes);
+        let mut sent = 0;
+        for at in commands_that_act_at_once(bytes) {
+            self.link.send(&bytes[sent..at])?;
+            let wire = self.link.settings().wire_time(at - sent + 1);
+            let wait = wire + self.round_trip.unwrap_or_default() + WATCH;
+            let deadline = self.link.deadline(wait);
+            let mut answer = [0];
+            if self.link.recv(&mut answer, deadline)? > 0 {
+                let [byte] = answer;
+                return Err(match byte {
+                    NACK => Error::Nack { step },
+                    byte => Error::Unexpected { step, byte },
+                });
+            }
+            sent = at;
+        }
+        self.link.send(&bytes[sent..])?;
         Ok(())
     }
 
@@ -94,6 +122,27 @@ impl Bootloader {
         }
         done
     }
+}
+
+/// How long to look for a refusal, beyond wire and round trip: a loader's own time.
+const WATCH: Duration = Duration::from_millis(2);
+
+/// Where the data holds what would be a command that does harm by its opcode alone, or an erase of
+/// everything. All others need frames with checksums after them.
+fn commands_that_act_at_once(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    bytes.windows(3).enumerate().filter_map(|(at, window)| {
+        let &[code, check, next] = window else {
+            return None;
+        };
+        let acts = match Command::try_from(code) {
+            Ok(Command::WriteUnprotect | Command::ReadoutProtect | Command::ReadoutUnprotect) => {
+                true
+            }
+            Ok(Command::Erase | Command::ExtendedErase) => next == 0xFF,
+            _ => false,
+        };
+        (acts && check == complement(code)).then_some(at)
+    })
 }
 
 /// Longest time that programming one block is waited for, on top of the answer timeout: the slowest

@@ -74,8 +74,8 @@ impl Bootloader {
         self.feed_filler(MOST_ERASE_BYTES)
     }
 
-    /// Sends bursts, each twice as long as the one before, until single bytes are answered by NACK;
-    /// `most` bytes at most.
+    /// Sends bursts, each twice as long as the one before, until single bytes are answered by NACK:
+    /// about `most` bytes, and single ones for twice the answer timeout.
     fn feed_filler(&mut self, most: usize) -> Result<(), Error> {
         let in_flight = std::mem::take(&mut self.in_flight);
         let starts = std::mem::take(&mut self.frames);
@@ -86,15 +86,21 @@ impl Bootloader {
         };
         let mut filler = Filler::new(opening, &frames);
         let mut burst = BURST_BYTES;
-        while filler.sent < most {
-            self.send_filler(&mut filler, burst)?;
+        // Answers that are late enough to be given up on may still be on their way.
+        let end = self.link.deadline(self.options.answer_timeout * 2).moment();
+        loop {
+            if filler.sent < most {
+                self.send_filler(&mut filler, burst)?;
+                burst *= 2;
+            }
             if self.settle(&mut filler)? {
                 self.parser = Parser::Idle;
                 return Ok(());
             }
-            burst *= 2;
+            if filler.sent >= most && self.link.now() >= end {
+                return Err(Error::LostSync { sent: filler.sent });
+            }
         }
-        Err(Error::LostSync { sent: filler.sent })
     }
 
     /// Drops all answers and sends single bytes: whether one is answered by NACK and by nothing

@@ -85,7 +85,7 @@ impl Bootloader {
 
     /// Takes up a conversation with a loader that was greeted before, without 0x7F: whatever
     /// command it was left in the middle of is brought to an end that changes nothing
-    /// ([`resynchronise`](Self::resynchronise)). Gives up after two seconds at the most.
+    /// ([`resynchronise`](Self::resynchronise)). Gives up after about two seconds.
     ///
     /// # Errors
     /// [`Error::LostSync`] if there is no sign of a loader; as [`get`](Self::get).
@@ -96,7 +96,7 @@ impl Bootloader {
     }
 
     /// As [`resume`](Self::resume), also where the loader waits for the longest list of pages that
-    /// there can be; at 115,200 baud it gives up after 16 seconds at the most.
+    /// there can be; at 115,200 baud it gives up after about 15 seconds.
     ///
     /// # Errors
     /// As [`resume`](Self::resume).
