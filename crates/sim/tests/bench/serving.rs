@@ -154,9 +154,9 @@ fn bytes_take_their_time_on_the_wire() {
         took.iter().all(|took| *took >= least),
         "{took:?}, {least:?}"
     );
-    // A machine under load is late now and then; left alone the server keeps the time to a percent.
+    // A machine under load is late, but not every time by a quarter.
     let best = took.iter().min().expect("five");
-    assert!(*best < least * 11 / 10, "{took:?}, {least:?}");
+    assert!(*best < least * 5 / 4, "{took:?}, {least:?}");
 }
 
 fn time_of_four_blocks(tool: &mut TcpStream) -> Duration {
