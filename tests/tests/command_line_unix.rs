@@ -5,8 +5,11 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use flashwire_link::{Settings, serial};
@@ -107,13 +110,13 @@ fn a_port_that_another_program_has_open_is_busy() {
 fn a_program_that_talks_by_itself_is_no_bootloader() {
     let desk = Desk::new();
     let (mut controller, port) = terminal();
-    let talker = std::thread::spawn(move || {
+    let talker = thread::spawn(move || {
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_secs(4) {
             if controller.write_all(b"tick\r\n").is_err() {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
         }
     });
     let info = desk.run(&["info", "-p", &port, "--reset", "none", "--yes"]);
@@ -128,7 +131,7 @@ fn a_port_that_echoes_is_named_as_such() {
     let (controller, port) = terminal();
     let mut writer = controller.try_clone().unwrap();
     let mut reader = controller;
-    let echo = std::thread::spawn(move || {
+    let echo = thread::spawn(move || {
         let mut byte = [0];
         for _ in 0..2 {
             if reader.read_exact(&mut byte).is_err() {
@@ -137,7 +140,7 @@ fn a_port_that_echoes_is_named_as_such() {
             writer.write_all(&byte).unwrap();
         }
         // Held open until the tool has given up.
-        std::thread::sleep(Duration::from_secs(2));
+        thread::sleep(Duration::from_secs(2));
     });
     desk.run(&["info", "-p", &port])
         .with(5, "error[stm32-echo]");
@@ -149,7 +152,8 @@ fn a_silent_port_is_given_up_soon() {
     let desk = Desk::new();
     let (_controller, port) = terminal();
     let begun = Instant::now();
-    let info = desk.run(&["info", "-p", &port, "--reset", "none", "--yes"]);
+    // Standard error is no terminal here: nobody is asked.
+    let info = desk.run(&["info", "-p", &port, "--reset", "none"]);
     info.with(5, "error[stm32-no-answer]")
         .with(5, "received nothing");
     assert!(
@@ -157,6 +161,68 @@ fn a_silent_port_is_given_up_soon() {
         "{:?}",
         begun.elapsed()
     );
+}
+
+#[test]
+fn a_user_at_a_terminal_is_asked_for_the_buttons_and_waited_for() {
+    let desk = Desk::new();
+    let mut bench = desk.flashwire(&[
+        "sim",
+        "stm32f103cb",
+        "--listen",
+        "tcp:127.0.0.1:0",
+        "--json",
+    ]);
+    let mut bench = bench
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let place = place_of(&mut bench);
+    // The cable in between: nothing comes through until somebody has pressed the board's buttons.
+    let cable = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = format!("tcp:{}", cable.local_addr().unwrap());
+    let (press, pressed) = mpsc::channel();
+    let cable = thread::spawn(move || {
+        let (mut tool, _) = cable.accept().unwrap();
+        let mut lost = [0; 256];
+        while pressed.try_recv().is_err() {
+            assert_ne!(tool.read(&mut lost).unwrap(), 0, "it did not wait");
+        }
+        let mut board = TcpStream::connect(place.trim_start_matches("tcp:")).unwrap();
+        let (mut from_board, mut to_tool) = (board.try_clone().unwrap(), tool.try_clone().unwrap());
+        thread::spawn(move || std::io::copy(&mut from_board, &mut to_tool));
+        // Ends when the tool does.
+        let _ = std::io::copy(&mut tool, &mut board);
+        let _ = board.shutdown(Shutdown::Both);
+    });
+
+    let (screen, name) = terminal();
+    let mut info = desk.flashwire(&["info", "-p", &port, "--reset", "none"]);
+    let shown_on = File::options().write(true).open(name).unwrap();
+    let mut info = info.stdout(Stdio::null()).stderr(shown_on).spawn().unwrap();
+    let mut lines = BufReader::new(screen);
+    let mut text = String::new();
+    while !text.contains("set BOOT0 high, then press RESET") {
+        assert_ne!(lines.read_line(&mut text).unwrap(), 0, "{text}");
+    }
+    press.send(()).unwrap();
+    assert!(info.wait().unwrap().success());
+    cable.join().unwrap();
+    signal(&bench, "-INT");
+    bench.wait().unwrap();
+}
+
+/// Where a bench is served that was started with `--json`.
+fn place_of(server: &mut Child) -> String {
+    let mut line = String::new();
+    let mut out = BufReader::new(server.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let place = line
+        .split("\"place\":\"")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{line}"));
+    place.split('"').next().unwrap().to_owned()
 }
 
 /// Starts a write that takes seconds on a bench with these keys, and waits until it says this.
@@ -219,7 +285,7 @@ fn a_write_cancelled_while_it_erases_says_where_the_rest_of_the_pages_is() {
     // A chip that is ten times slower: there is time to give up.
     let slow = ",flash-percent=1000";
     let (mut child, mut lines, mut text) = write_until(&desk, slow, "0x08000104", "keeping");
-    std::thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(500));
     signal(&child, "-INT");
     lines.read_to_string(&mut text).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
@@ -249,7 +315,7 @@ fn a_wait_for_the_user_ends_with_a_signal() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(500));
     let begun = Instant::now();
     signal(&child, "-INT");
     let ended = child.wait_with_output().unwrap();
@@ -281,17 +347,7 @@ fn a_served_bench_is_a_port_like_any_other_and_keeps_its_flash() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    let place = line
-        .split("\"place\":\"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
+    let place = &place_of(&mut server);
     desk.run(&["write", "app.bin", "-p", place, "--progress", "none"])
         .done();
     signal(&server, "-INT");

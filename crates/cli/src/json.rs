@@ -113,7 +113,8 @@ pub(crate) struct InfoObject {
     part: String,
     known: bool,
     flash: Range,
-    flash_bytes: u64,
+    /// Nothing where the size is not known.
+    flash_bytes: Option<u64>,
     erase_units: Vec<EraseUnits>,
     program_unit_bytes: u64,
     erased_value: u8,
@@ -160,7 +161,7 @@ impl InfoObject {
             part: info.part.clone(),
             known: info.known,
             flash: Range::from(&info.flash),
-            flash_bytes: info.flash.end - info.flash.start,
+            flash_bytes: info.size_known.then_some(info.flash.end - info.flash.start),
             erase_units: units.collect(),
             program_unit_bytes: info.program_unit_bytes,
             erased_value: info.erased,

@@ -48,11 +48,9 @@ pub(crate) fn open_options(
     config: &Config,
     cancel: &CancelFlag,
 ) -> Result<OpenOptions, Error> {
-    let port = args
-        .port
-        .as_ref()
-        .or(config.port.as_ref())
-        .ok_or(Problem::NoPort)?;
+    // An empty FLASHWIRE_PORT is none.
+    let named = args.port.as_ref().filter(|port| !port.is_empty());
+    let port = named.or(config.port.as_ref()).ok_or(Problem::NoPort)?;
     let port: Port = port.parse().map_err(Problem::from)?;
     let pick =
         |option: &Option<String>, default: &Option<String>| option.clone().or(default.clone());

@@ -162,7 +162,9 @@ fn samples() -> Vec<Error> {
         on_port(Problem::ReadProtected),
         on_port(Problem::NoResetLine),
         Problem::NoLine("the DTR line is not supported by this port".to_owned()).into(),
-        on_port(Problem::UnknownPart { product_id: 0x4FF }),
+        on_port(Problem::UnknownPart {
+            part: "unknown STM32 (product id 0x4FF)".to_owned(),
+        }),
         Error::from(Problem::WrongMachine {
             machine: "an x86-64".to_owned(),
         })

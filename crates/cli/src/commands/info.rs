@@ -55,7 +55,7 @@ const LABEL_WIDTH: usize = 17;
 fn flash(info: &Info) -> String {
     let size_bytes = info.flash.end - info.flash.start;
     let guess = match &info.stm32 {
-        Some(_) if !info.known => {
+        _ if !info.size_known => {
             return format!("from {:#010x} on, size unknown", info.flash.start);
         }
         Some(stm32) if !stm32.size_from_chip => " (the largest sold under this id)",

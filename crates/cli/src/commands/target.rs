@@ -61,8 +61,11 @@ impl<'a> Run<'a> {
 
     /// Says what answered.
     pub(crate) fn say_target(&self, info: &Info) {
-        let size = bytes(info.flash.end - info.flash.start);
-        self.screen
-            .say(&format!("{}, {size} flash, on {}", info.part, info.link));
+        let size = match info.size_known {
+            true => bytes(info.flash.end - info.flash.start),
+            false => "unknown size of".to_owned(),
+        };
+        let Info { part, link, .. } = info;
+        self.screen.say(&format!("{part}, {size} flash, on {link}"));
     }
 }

@@ -89,10 +89,10 @@ pub enum Problem {
     #[error("{0}")]
     NoLine(String),
     /// A chip whose erase units are not known.
-    #[error("product id {product_id:#05x} is in no table: the part's erase units are not known")]
+    #[error("the erase units of this chip are not known: {part}")]
     UnknownPart {
-        /// What the chip answered to Get ID.
-        product_id: u16,
+        /// What the chip is called.
+        part: String,
     },
     /// An ELF file for another processor.
     #[error("the code is for {machine}, and this is an ARM")]

@@ -17,8 +17,10 @@ pub struct Info {
     pub part: String,
     /// Whether the tables know it.
     pub known: bool,
-    /// All addresses of the flash.
+    /// All addresses of the flash; where its size is not known, all that it could have.
     pub flash: Range<u64>,
+    /// Whether the size of the flash is known.
+    pub size_known: bool,
     /// Its erase units, from the start: how many of which size in bytes. Empty if not known.
     pub erase_units: Vec<(u64, u64)>,
     /// Smallest piece that can be written, in bytes.
@@ -66,6 +68,7 @@ impl Session {
             part: identity.part.name.clone(),
             known: identity.known,
             flash: geometry.range.clone(),
+            size_known: identity.flash_bytes().is_some(),
             erase_units: erase_units(geometry),
             program_unit_bytes: geometry.program.unit_bytes,
             erased: geometry.erased,

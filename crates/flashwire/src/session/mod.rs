@@ -40,6 +40,7 @@ pub struct Session {
     /// The wiring that reached the bootloader; `None` if it answered by itself.
     way: Option<Way>,
     cancel: CancelFlag,
+    told_of_fall_back: bool,
 }
 
 /// What a session talks to: one variant a method.
@@ -223,6 +224,11 @@ impl Session {
         });
         for warning in self.take_warnings() {
             watcher.warn(&warning);
+        }
+        let Device::Stm32(target) = &mut self.device;
+        if target.loader_mut().pipeline_fell_back() && !self.told_of_fall_back {
+            self.told_of_fall_back = true;
+            watcher.note("commands do not run ahead of their answers any more: one went wrong");
         }
         done
     }

@@ -128,6 +128,7 @@ impl Session {
             device,
             way,
             cancel: options.cancel,
+            told_of_fall_back: false,
         })
     }
 }

@@ -205,12 +205,11 @@ impl Session {
     /// Refuses to change a flash that is protected, or whose erase units nobody knows.
     pub(super) fn check_writable(&mut self, everything: bool) -> Result<(), Error> {
         self.check_readable()?;
-        let Device::Stm32(target) = &self.device;
-        let identity = target.identity();
-        if !identity.known && !everything {
-            return Err(self.on_port(Problem::UnknownPart {
-                product_id: identity.product_id,
-            }));
+        let kinds = &self.device.flash().geometry().erase_kinds;
+        if !everything && kinds.iter().all(|kind| kind.whole) {
+            let Device::Stm32(target) = &self.device;
+            let part = target.identity().part.name.clone();
+            return Err(self.on_port(Problem::UnknownPart { part }));
         }
         Ok(())
     }
