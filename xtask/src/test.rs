@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::firmware;
 use crate::fuzz;
@@ -125,6 +125,8 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         missing.install(root)?;
+        let left = Missing::find(root)?;
+        ensure!(left.is_empty(), "still missing: {}", left.line(root));
     }
 
     let mut total = Score::default();
