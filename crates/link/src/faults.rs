@@ -20,6 +20,32 @@ pub enum FaultKind {
     Delay,
     /// The link ends before it: [`LinkError::Closed`].
     Cut,
+    /// On a bus: it is not acknowledged ([`BusFault`](crate::BusFault)). Without effect on a byte
+    /// that the host reads: it is the host that acknowledges those.
+    Nak,
+    /// On a bus: another controller takes the bus while it passes.
+    Arbitration,
+    /// On a bus: the clock is held before it, for longer than the controller waits.
+    Hold,
+}
+
+impl FaultKind {
+    /// Whether it is one of a framed bus. All but [`Flip`](Self::Flip) and [`Cut`](Self::Cut) are
+    /// either of a stream or of a bus.
+    pub const fn of_a_bus(self) -> bool {
+        match self {
+            Self::Flip | Self::Cut | Self::Nak | Self::Arbitration | Self::Hold => true,
+            Self::Drop | Self::Double | Self::Delay => false,
+        }
+    }
+
+    /// Whether it is one of a stream.
+    pub const fn of_a_stream(self) -> bool {
+        match self {
+            Self::Drop | Self::Flip | Self::Double | Self::Delay | Self::Cut => true,
+            Self::Nak | Self::Arbitration | Self::Hold => false,
+        }
+    }
 }
 
 /// Where a byte goes, seen from the host.
@@ -32,7 +58,8 @@ pub enum Direction {
 }
 
 /// One fault: what happens to which byte. As text `KIND@BYTE[:in|out]`, for instance `flip@12:in`;
-/// KIND is `drop`, `flip`, `dup`, `delay` or `cut`.
+/// KIND is `drop`, `flip`, `dup`, `delay` or `cut`; on a bus `flip`, `cut`, `nak`, `arb` or `hold`,
+/// and the addresses that open each transfer count as bytes that go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What happens.
@@ -46,7 +73,9 @@ pub struct Fault {
 
 /// The text is no fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no fault: KIND@BYTE[:in|out], KIND is drop, flip, dup, delay or cut")]
+#[error(
+    "`{0}` is no fault: KIND@BYTE[:in|out], KIND is drop, flip, dup, delay or cut, on a bus flip, cut, nak, arb or hold"
+)]
 pub struct ParseFaultError(String);
 
 impl Fault {
@@ -73,6 +102,9 @@ impl FromStr for Fault {
             "dup" => FaultKind::Double,
             "delay" => FaultKind::Delay,
             "cut" => FaultKind::Cut,
+            "nak" => FaultKind::Nak,
+            "arb" => FaultKind::Arbitration,
+            "hold" => FaultKind::Hold,
             _ => return Err(error()),
         };
         Ok(Self {
@@ -91,6 +123,9 @@ impl fmt::Display for Fault {
             FaultKind::Double => "dup",
             FaultKind::Delay => "delay",
             FaultKind::Cut => "cut",
+            FaultKind::Nak => "nak",
+            FaultKind::Arbitration => "arb",
+            FaultKind::Hold => "hold",
         };
         let direction = match self.direction {
             None => "",
@@ -101,7 +136,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A link that damages what passes.
+/// A link that damages what passes over a stream. On a framed bus use the faults of a bench: a
+/// transfer is more than its bytes.
 #[derive(Debug)]
 pub struct Faults<L> {
     link: L,
@@ -191,6 +227,9 @@ impl<L: Link> Faults<L> {
                     lane.push(now, byte);
                 }
                 Some(FaultKind::Cut) => self.cut = true,
+                Some(FaultKind::Nak | FaultKind::Arbitration | FaultKind::Hold) => {
+                    lane.push(now, byte);
+                }
             }
         }
     }

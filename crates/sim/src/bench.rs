@@ -1,7 +1,8 @@
 //! Benches by name.
 //!
 //! What stands behind `sim:` in a port: a bench's name, then keys: `stm32f103cb,image=board.bin`,
-//! `serprog+w25q64jv,seed=3`.
+//! `serprog+w25q64jv,seed=3`. With `bus=i2c` the host is on the I2C interface of the loader:
+//! `stm32h743zi,bus=i2c`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,12 +12,30 @@ use flashwire_link::{Fault, ParseFaultError, Settings};
 use crate::Complaint;
 use crate::nor::{self, Pace};
 use crate::programmer::{self, Model, Programmer};
-use crate::stm32::{self, Chip, Memory, Part, Wiring};
+use crate::stm32::{self, Chip, I2cLoader, Memory, Part, Wiring};
 use crate::storage::{Storage, StorageError, Stored};
-use crate::wire::{FarEnd, Lines, Wire, WireConfig};
+use crate::wire::{BusConfig, FarEnd, GPIO_LINES, Lines, Wire, WireConfig};
+
+/// The method by which a host talks to a loader on I2C.
+const I2C_METHOD: &str = "stm32-i2c";
 
 /// Speed of the wire where nobody sets one, in baud.
 const DEFAULT_BAUD: u32 = 115_200;
+
+/// The lines of a serial port that an operating system has just opened.
+pub(crate) const OPENED: Lines = Lines {
+    dtr: Some(true),
+    rts: Some(true),
+    brk: false,
+    gpio: [None; GPIO_LINES],
+};
+
+/// Clock of an I2C bus where nobody sets one, in Hz: Standard-mode (UM10204, section 5).
+const DEFAULT_BUS_HZ: u32 = 100_000;
+
+/// How long the host's controller lets a device hold the clock where nobody says: what Linux gives a
+/// controller whose driver does not say otherwise (`drivers/i2c/i2c-core-base.c`).
+const DEFAULT_HOLD_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a device may go on with what it was told to do after its host has gone, in its own
 /// time: longer than the longest erase, which is that of a chip of 64 MiB.
@@ -54,6 +73,15 @@ pub enum BenchError {
         /// What it takes.
         expected: String,
     },
+    /// What stands on this bench is on no I2C bus.
+    #[error("{name} has no boot loader on I2C")]
+    NoI2c {
+        /// The bench's name.
+        name: String,
+    },
+    /// A fault that the wire of this bench cannot have.
+    #[error("\"{0}\" is a fault of another kind of wire")]
+    OtherFault(Fault),
     /// The files that keep the bench's content.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -124,6 +152,32 @@ impl Kind {
         }
     }
 
+    /// The method by which a host talks to it on a UART.
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Stm32(_) => "stm32",
+            Self::Programmer(..) => "serprog",
+        }
+    }
+
+    /// The loader's interface that the keys ask for, if that is I2C.
+    fn i2c(&self, options: &Options) -> Result<Option<I2cLoader>, BenchError> {
+        if !options.i2c {
+            return Ok(None);
+        }
+        let (part, loader) = match self {
+            Self::Stm32(part) => (part.name, part.loader.i2c),
+            Self::Programmer(model, _) => (model.name, None),
+        };
+        let mut loader = loader.ok_or_else(|| BenchError::NoI2c {
+            name: part.to_owned(),
+        })?;
+        if let Some(version) = options.i2c_version {
+            loader.version = version;
+        }
+        Ok(Some(loader))
+    }
+
     /// Speed and format that a host begins with.
     fn host(&self, baud: u32) -> Settings {
         match self {
@@ -138,9 +192,16 @@ impl Kind {
         options: &Options,
         stored: &Stored,
         storage: Option<&Storage>,
+        i2c: Option<I2cLoader>,
     ) -> Result<Box<dyn FarEnd>, BenchError> {
         Ok(match self {
-            Self::Stm32(part) => Box::new(chip(part, options, stored, storage)?),
+            Self::Stm32(part) => {
+                let chip = chip(part, options, stored, storage)?;
+                Box::new(match i2c {
+                    Some(loader) => chip.on_i2c(loader),
+                    None => chip,
+                })
+            }
             Self::Programmer(model, part) => {
                 Box::new(programmer(model, part, options, stored, storage)?)
             }
@@ -149,9 +210,12 @@ impl Kind {
 }
 
 /// The keys of all benches: spelling, and what each takes.
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 18] = [
     ("image", "a file"),
-    ("baud", "a speed in baud, 1 to 20000000"),
+    (
+        "baud",
+        "a speed in baud, on I2C a clock in Hz, 1 to 20000000",
+    ),
     ("latency-us", "microseconds, at most 10000000"),
     ("timer-us", "microseconds, at most 10000000"),
     ("seed", "a number"),
@@ -167,6 +231,10 @@ const KEYS: [(&str, &str); 14] = [
     ("button", "sync or none"),
     ("chip-times", "typical, longest or spread"),
     ("extensions", "on or off"),
+    ("bus", "uart or i2c"),
+    ("address", "a 7-bit address, 3 to 119 or 0x03 to 0x77"),
+    ("i2c-version", "1.0, 1.1, 1.2 or 2.0"),
+    ("hold-limit-ms", "milliseconds, at most 100000"),
 ];
 
 fn keys() -> String {
@@ -192,7 +260,7 @@ pub(crate) enum Button {
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     image: Option<PathBuf>,
-    baud: u32,
+    baud: Option<u32>,
     latency: Duration,
     timer: Duration,
     seed: u64,
@@ -205,13 +273,18 @@ pub(crate) struct Options {
     pub(crate) button: Button,
     chip_times: Pace,
     extensions: bool,
+    i2c: bool,
+    /// The address that the host talks to, if not the device's.
+    address: Option<u8>,
+    i2c_version: Option<u8>,
+    hold_limit: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             image: None,
-            baud: DEFAULT_BAUD,
+            baud: None,
             latency: Duration::ZERO,
             timer: Duration::ZERO,
             seed: 0,
@@ -224,6 +297,10 @@ impl Default for Options {
             button: Button::Sync,
             chip_times: Pace::Typical,
             extensions: true,
+            i2c: false,
+            address: None,
+            i2c_version: None,
+            hold_limit: DEFAULT_HOLD_LIMIT,
         }
     }
 }
@@ -262,7 +339,7 @@ impl Options {
     fn set(&mut self, key: &str, value: &str) -> Result<(), Option<String>> {
         match key {
             "image" if !value.is_empty() => self.image = Some(value.into()),
-            "baud" => self.baud = number(value, 1..=MAX_BAUD)?,
+            "baud" => self.baud = Some(number(value, 1..=MAX_BAUD)?),
             "latency-us" => self.latency = microseconds(value)?,
             "timer-us" => self.timer = microseconds(value)?,
             "seed" => self.seed = number(value, 0..=u64::MAX)?,
@@ -309,6 +386,32 @@ impl Options {
                     _ => return Err(None),
                 }
             }
+            "bus" => {
+                self.i2c = match value {
+                    "i2c" => true,
+                    "uart" => false,
+                    _ => return Err(None),
+                }
+            }
+            "address" => {
+                let address = match value.strip_prefix("0x") {
+                    Some(digits) => u8::from_str_radix(digits, 16).ok(),
+                    None => value.parse().ok(),
+                };
+                self.address = Some(address.filter(|a| (0x03..=0x77).contains(a)).ok_or(None)?);
+            }
+            "i2c-version" => {
+                self.i2c_version = Some(match value {
+                    "1.0" => 0x10,
+                    "1.1" => 0x11,
+                    "1.2" => 0x12,
+                    "2.0" => 0x20,
+                    _ => return Err(None),
+                });
+            }
+            "hold-limit-ms" => {
+                self.hold_limit = Duration::from_millis(number(value, 0..=100_000)?);
+            }
             _ => return Err(None),
         }
         Ok(())
@@ -346,6 +449,8 @@ fn microseconds(text: &str) -> Result<Duration, Option<String>> {
 /// lost, so call [`close`](Self::close) where it matters.
 pub struct Bench {
     name: String,
+    method: &'static str,
+    address: Option<u8>,
     wire: Wire,
     storage: Option<Storage>,
     pub(crate) options: Options,
@@ -358,15 +463,10 @@ impl Bench {
     /// # Errors
     /// All of [`BenchError`].
     pub fn open(spec: &str) -> Result<Self, BenchError> {
-        let lines = Lines {
-            dtr: Some(true),
-            rts: Some(true),
-            brk: false,
-        };
-        Self::open_with_lines(spec, lines)
+        Self::open_with_lines(spec, OPENED)
     }
 
-    /// As [`open`](Self::open), with the lines as the port has them.
+    /// As [`open`](Self::open), with the lines as the port has them. An I2C bus has none.
     ///
     /// # Errors
     /// All of [`BenchError`].
@@ -384,20 +484,56 @@ impl Bench {
             Some(storage) => storage.read(kind.flash_bytes())?,
             None => Stored::default(),
         };
-        let far = kind.build(&options, &stored, storage.as_ref())?;
+        let i2c = kind.i2c(&options)?;
+        for fault in &options.faults {
+            let possible = match i2c {
+                Some(_) => fault.kind.of_a_bus(),
+                None => fault.kind.of_a_stream(),
+            };
+            if !possible {
+                return Err(BenchError::OtherFault(*fault));
+            }
+        }
+        let far = kind.build(&options, &stored, storage.as_ref(), i2c)?;
+        let bus = i2c.map(|_| BusConfig {
+            clock_hz: options.baud.unwrap_or(DEFAULT_BUS_HZ),
+            hold_limit: options.hold_limit,
+        });
         let config = WireConfig {
             latency: options.latency,
             timer: options.timer,
-            host: kind.host(options.baud),
-            lines,
+            host: match bus {
+                Some(bus) => Settings::plain(bus.clock_hz),
+                None => kind.host(options.baud.unwrap_or(DEFAULT_BAUD)),
+            },
+            bus,
+            lines: match bus {
+                Some(_) => Lines::default(),
+                None => lines,
+            },
             faults: options.faults.clone(),
         };
         Ok(Self {
             name: name.to_owned(),
+            address: options.address.or(i2c.map(|i2c| i2c.address)),
+            method: match bus {
+                Some(_) => I2C_METHOD,
+                None => kind.method(),
+            },
             wire: Wire::new(&config, far),
             storage,
             options,
         })
+    }
+
+    /// The method by which a host talks to it, as a port string spells it.
+    pub fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// The address that the host of an I2C bench talks to.
+    pub fn address(&self) -> Option<u8> {
+        self.address
     }
 
     /// The bench's name, without keys.
@@ -535,6 +671,6 @@ fn programmer(
         model,
         chip,
         options.extensions,
-        options.baud,
+        options.baud.unwrap_or(DEFAULT_BAUD),
     ))
 }

@@ -34,6 +34,8 @@ pub enum ComplaintKind {
     Overrun,
     /// Bytes came with the wrong parity or without a stop bit: speed or format do not fit.
     LineNoise,
+    /// On a bus: a transfer that is shorter or longer than what is due, or goes the other way.
+    Framing,
     /// A checksum or complement is wrong.
     Checksum,
     /// A command that this device does not list, or a code that its document reserves.

@@ -2,12 +2,28 @@
 
 use std::time::Duration;
 
-use flashwire_link::{Deadline, Instant, Line, LineChange, Link, LinkError, Settings};
+use flashwire_link::{BusFault, Deadline, Instant, Line, LineChange, Link, LinkError, Settings};
 
 use crate::Bench;
-use crate::bench::{BenchError, MAX_BAUD};
+use crate::bench::{BenchError, MAX_BAUD, OPENED};
 use crate::storage::StorageError;
-use crate::wire::Lines;
+use crate::wire::{GPIO_LINES, Lines};
+
+/// The chip whose GPIO lines a bench has.
+const GPIO_CHIP: &str = "gpiochip0";
+
+/// Pause between two tries of a read that nobody acknowledges.
+const RETRY_PAUSE: Duration = Duration::from_micros(250);
+
+fn no_such_gpio(line: &Line) -> LinkError {
+    LinkError::Line {
+        line: line.to_string(),
+        why: format!(
+            "a bench has the lines 0 to {} of a {GPIO_CHIP}",
+            GPIO_LINES - 1
+        ),
+    }
+}
 
 /// A bench behind a [`Link`].
 ///
@@ -32,12 +48,14 @@ impl SimLink {
     pub fn open(spec: &str) -> Result<Self, BenchError> {
         let bench = Bench::open(spec)?;
         Ok(Self {
-            name: format!("sim:{}", bench.name()),
+            name: match bench.address() {
+                Some(address) => format!("sim:{}@0x{address:02x}", bench.name()),
+                None => format!("sim:{}", bench.name()),
+            },
             opened: bench.options.realtime.then(std::time::Instant::now),
-            lines: Lines {
-                dtr: Some(true),
-                rts: Some(true),
-                brk: false,
+            lines: match bench.address() {
+                Some(_) => Lines::default(),
+                None => OPENED,
             },
             bench,
             warnings: Vec::new(),
@@ -78,6 +96,24 @@ impl SimLink {
         self.bench.wire_mut().advance(to);
     }
 
+    /// Waits in real time for what has already happened on the bench.
+    fn keep_pace(&mut self) {
+        let now = self.bench.wire().now();
+        self.go_on(now);
+    }
+
+    /// One read transfer; `false` if nobody acknowledges the address.
+    fn bus_read(&mut self, address: u8, buffer: &mut [u8]) -> Result<bool, LinkError> {
+        let done = self.bench.wire_mut().bus_read(address, buffer);
+        self.keep_pace();
+        self.check_open()?;
+        match done {
+            Ok(()) => Ok(true),
+            Err(BusFault::NoDevice) => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
     fn check_open(&self) -> Result<(), LinkError> {
         if self.bench.wire().is_closed() {
             Err(LinkError::Closed)
@@ -102,12 +138,29 @@ impl Link for SimLink {
     fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
         self.catch_up();
         self.check_open()?;
+        if let Some(address) = self.bench.address() {
+            let done = self.bench.wire_mut().bus_write(address, bytes);
+            self.keep_pace();
+            self.check_open()?;
+            return Ok(done?);
+        }
         self.bench.wire_mut().push(bytes);
         Ok(())
     }
 
     fn recv(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, LinkError> {
         self.catch_up();
+        if let Some(address) = self.bench.address() {
+            self.check_open()?;
+            while !self.bus_read(address, buffer)? {
+                let left = deadline.remaining(self.now());
+                if left.is_zero() {
+                    return Ok(0);
+                }
+                self.pause(left.min(RETRY_PAUSE))?;
+            }
+            return Ok(buffer.len());
+        }
         loop {
             let wire = self.bench.wire_mut();
             let count = wire.pop(buffer);
@@ -138,6 +191,11 @@ impl Link for SimLink {
     fn configure(&mut self, settings: Settings) -> Result<(), LinkError> {
         self.catch_up();
         self.check_open()?;
+        if self.bench.address().is_some() && settings != self.settings() {
+            return Err(LinkError::Unsupported(
+                "a speed of its own: the system sets the clock of an I2C bus".to_owned(),
+            ));
+        }
         if !(1..=MAX_BAUD).contains(&settings.baud) {
             let speed = format!("a speed of {} baud", settings.baud);
             return Err(LinkError::Unsupported(speed));
@@ -155,12 +213,20 @@ impl Link for SimLink {
     fn lines(&mut self, changes: &[LineChange]) -> Result<(), LinkError> {
         self.catch_up();
         self.check_open()?;
+        let bus = self.bench.address().is_some();
         for change in changes {
             match &change.line {
-                Line::Dtr => self.lines.dtr = Some(change.on),
-                Line::Rts => self.lines.rts = Some(change.on),
-                Line::Break => self.lines.brk = change.on,
-                other => self.warnings.push(format!("a bench has no line {other:?}")),
+                Line::Gpio { chip, line } => {
+                    let number: Option<usize> = line.parse().ok().filter(|_| chip == GPIO_CHIP);
+                    match number.and_then(|number| self.lines.gpio.get_mut(number)) {
+                        Some(level) => *level = Some(change.on),
+                        None => return Err(no_such_gpio(&change.line)),
+                    }
+                }
+                Line::Dtr if !bus => self.lines.dtr = Some(change.on),
+                Line::Rts if !bus => self.lines.rts = Some(change.on),
+                Line::Break if !bus => self.lines.brk = change.on,
+                other => self.warnings.push(format!("a bench has no line {other}")),
             }
         }
         self.bench.wire_mut().set_lines(self.lines);

@@ -294,7 +294,7 @@ impl Server {
             *lines = Lines {
                 dtr: lines.dtr.map(|_| false),
                 rts: lines.rts.map(|_| false),
-                brk: false,
+                ..Lines::default()
             };
             self.bench.wire_mut().set_lines(*lines);
         }

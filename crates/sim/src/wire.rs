@@ -11,6 +11,7 @@
 //! ([`next_event`](Wire::next_event)). So the same engine runs in virtual time under
 //! [`SimLink`](crate::SimLink) and in real time under [`serve`](crate::serve).
 
+mod bus;
 mod format;
 mod lane;
 
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use flashwire_link::{Direction, Fault, FaultKind, Instant, Settings};
 
+pub use bus::{BusConfig, BusTarget};
 pub use format::{Format, Listening};
 pub use lane::Heard;
 use lane::{Event, Lane};
@@ -30,7 +32,7 @@ use crate::Complaint;
 /// a bulk transaction at full speed.
 const PACKET_OVERHEAD_BYTES: u32 = 13;
 
-/// The lines of a serial port beside its data, as the host drives them.
+/// The lines beside the data, as the host drives them: its port's, and its computer's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
     /// Data Terminal Ready: asserted or not; `None` if the port has no such line.
@@ -39,7 +41,12 @@ pub struct Lines {
     pub rts: Option<bool>,
     /// Whether the transmit line is held low.
     pub brk: bool,
+    /// The GPIO lines of the host's computer: high or low; `None` while nobody drives them.
+    pub gpio: [Option<bool>; GPIO_LINES],
 }
+
+/// How many GPIO lines a bench has: those of a chip `gpiochip0`.
+pub const GPIO_LINES: usize = 32;
 
 /// What stands at the far end of the wire.
 ///
@@ -72,6 +79,11 @@ pub trait FarEnd: Any + Send {
         let _ = (now, lines);
     }
 
+    /// The device as one on an I2C bus, if it is one.
+    fn bus(&mut self) -> Option<&mut dyn BusTarget> {
+        None
+    }
+
     /// Does all that is due by now, and appends what the transmitter begins to send now, back to
     /// back.
     fn advance(&mut self, now: Instant, sent: &mut Vec<u8>);
@@ -99,6 +111,8 @@ pub struct WireConfig {
     pub timer: Duration,
     /// Speed and format of the host's end until it sets others.
     pub host: Settings,
+    /// The host's controller, if the wire is an I2C bus.
+    pub bus: Option<BusConfig>,
     /// The lines as the host drives them when the wire is plugged in.
     pub lines: Lines,
     /// What goes wrong.
@@ -111,6 +125,7 @@ pub struct Wire {
     latency: Duration,
     timer: Duration,
     host: Settings,
+    bus: Option<BusConfig>,
     now: Instant,
     /// From the host to the device.
     out: Channel,
@@ -136,6 +151,7 @@ impl Wire {
             latency: config.latency,
             timer: config.timer,
             host: config.host,
+            bus: config.bus,
             now: Instant::default(),
             out: Channel::default(),
             back: Channel::default(),
@@ -409,7 +425,8 @@ impl Wire {
                 channel.lane.put(earliest, format, byte);
             }
             Some(FaultKind::Cut) if self.cut.is_none_or(|at| start < at) => self.cut = Some(start),
-            Some(FaultKind::Delay | FaultKind::Cut) | None => {
+            // The others are faults of a bus.
+            Some(_) | None => {
                 channel.lane.put(earliest, format, byte);
             }
         }

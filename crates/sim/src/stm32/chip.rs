@@ -12,19 +12,23 @@ use std::time::Duration;
 use flashwire_link::{Instant, Parity, Settings, StopBits};
 use flashwire_protocol::stm32::{ACK, NACK};
 
+use super::i2c::Interface;
 use super::memory::{Memory, Programmed, Region};
 use super::options::ReadProtection;
-use super::part::Part;
+use super::part::{I2cLoader, Part};
 use super::rom::{Outcome, Phase, Rom, Step};
 use super::state;
 use super::stub::{self, Ending};
 use super::wiring::{Pins, Wiring};
-use crate::wire::{FarEnd, Format, Heard, Lines, Listening};
+use crate::wire::{BusTarget, FarEnd, Format, Heard, Lines, Listening};
 use crate::{Complaint, ComplaintKind};
 
 /// What programming an option byte area takes, its erase included: as a page erase and a few
 /// words, 20 to 40 ms on most families (DS5319, table 28; DS12232, table 46).
 const OPTIONS_TIME: Duration = Duration::from_millis(30);
+
+/// Longer than anybody waits.
+const FOR_EVER: Duration = Duration::from_secs(1_000_000);
 
 /// Complaints kept; a host at the wrong speed earns one with every byte.
 const MAX_COMPLAINTS: usize = 1000;
@@ -39,15 +43,21 @@ pub struct Chip {
     pins: Pins,
     /// Whether flash was empty when power came on: see [`Part::empty_check`].
     found_empty: bool,
-    running: Running,
+    pub(super) running: Running,
     flash_percent: u32,
     max_baud: u32,
+    /// The interface that its host is on, if that is the loader's I2C.
+    i2c: Option<I2cLoader>,
+    /// Whether No-Stretch commands hold the clock all the same.
+    pub(super) stretches_always: bool,
+    /// Whether flash operations never end.
+    stuck: bool,
     complaints: Vec<Complaint>,
 }
 
 /// What the processor runs.
 #[derive(Debug)]
-enum Running {
+pub(super) enum Running {
     /// Nothing: NRST is low.
     Reset,
     Loader(Box<LoaderState>),
@@ -75,7 +85,7 @@ pub enum ChipState {
     /// The loader runs and has been synchronised at this speed; the phase it is in, and how many
     /// bytes of its frame have arrived.
     Loader {
-        /// Speed, in baud.
+        /// Speed, in baud; on I2C the highest clock, in Hz.
         baud: u32,
         /// Where the parser is.
         phase: Phase,
@@ -92,12 +102,14 @@ pub enum ChipState {
 
 /// The loader while it runs.
 #[derive(Debug)]
-struct LoaderState {
-    rom: Rom,
+pub(super) struct LoaderState {
+    pub(super) rom: Rom,
     /// When it has started up.
     listens_from: Instant,
     /// Whether it has.
-    awake: bool,
+    pub(super) awake: bool,
+    /// Its interface, if that is I2C.
+    pub(super) i2c: Option<Interface>,
     settings: Option<Settings>,
     /// Whether it failed to measure the speed: deaf until the next reset.
     lost: bool,
@@ -105,14 +117,21 @@ struct LoaderState {
     received: Option<u8>,
     /// Whether bytes were lost since it was filled.
     overrun: bool,
-    steps: VecDeque<Step>,
-    current: Option<Work>,
+    pub(super) steps: VecDeque<Step>,
+    pub(super) current: Option<Work>,
+}
+
+impl LoaderState {
+    /// When it resets the chip if its host does not go on: only on I2C.
+    fn gives_up(&self) -> Option<Instant> {
+        self.i2c.as_ref()?.gives_up
+    }
 }
 
 /// A step under way.
 #[derive(Debug)]
-struct Work {
-    step: Step,
+pub(super) struct Work {
+    pub(super) step: Step,
     since: Instant,
     until: Instant,
 }
@@ -131,10 +150,32 @@ impl Chip {
             running: Running::Reset,
             flash_percent: 100,
             max_baud: part.loader.max_baud,
+            i2c: None,
+            stretches_always: false,
+            stuck: false,
             complaints: Vec::new(),
         };
         chip.power_on(Instant::default());
         chip
+    }
+
+    /// The same chip with its host on the I2C interface of its loader instead of its UART.
+    pub fn on_i2c(mut self, loader: I2cLoader) -> Self {
+        self.i2c = Some(loader);
+        self.complaints.clear();
+        self.power_on(Instant::default());
+        self
+    }
+
+    /// Lets No-Stretch commands hold the clock like the others, as the loader of the STM32G05x and
+    /// G06x does in version 5.1 (AN2606, table 114).
+    pub fn set_stretches_always(&mut self, on: bool) {
+        self.stretches_always = on;
+    }
+
+    /// Lets flash operations begun from now on never end.
+    pub fn set_stuck(&mut self, on: bool) {
+        self.stuck = on;
     }
 
     /// Scales the time of flash operations; 100 is what the datasheet calls typical.
@@ -210,10 +251,12 @@ impl Chip {
         let loader = (self.pins.boot0 || empty) && level != ReadProtection::Level2;
         if loader {
             self.running = Running::Loader(Box::new(LoaderState {
-                rom: Rom::new(self.part),
+                rom: Rom::new(self.part, self.i2c),
                 listens_from,
                 awake: listens_from <= now,
-                settings: None,
+                i2c: self.i2c.map(Interface::new),
+                // There is no speed to be measured on a bus.
+                settings: self.i2c.map(|i2c| Settings::plain(i2c.max_hz)),
                 lost: false,
                 received: None,
                 overrun: false,
@@ -266,7 +309,7 @@ impl Chip {
         self.running = Running::Crashed;
     }
 
-    fn complain(&mut self, at: Instant, kind: ComplaintKind, detail: String) {
+    pub(super) fn complain(&mut self, at: Instant, kind: ComplaintKind, detail: String) {
         if self.complaints.len() < MAX_COMPLAINTS {
             self.complaints.push(Complaint { at, kind, detail });
         }
@@ -308,10 +351,13 @@ impl Chip {
     /// What a step takes.
     fn duration(&self, step: &Step, settings: Settings) -> Duration {
         let flash = &self.part.flash;
-        let scaled = |time: Duration| time * self.flash_percent / 100;
+        let scaled = |time: Duration| match self.stuck {
+            true => FOR_EVER,
+            false => time * self.flash_percent / 100,
+        };
         match step {
             Step::Send(bytes) => settings.wire_time(bytes.len()),
-            Step::Wait(time) => *time,
+            Step::Wait(time) | Step::Compute(time) => *time,
             Step::Program { data, .. } => scaled(self.memory.program_time(data.len())),
             Step::Erase(units) => scaled(
                 units
@@ -344,7 +390,7 @@ impl Chip {
     /// Does what a finished step was for.
     fn finish(&mut self, step: Step, now: Instant) {
         match step {
-            Step::Send(_) | Step::Wait(_) => {}
+            Step::Send(_) | Step::Wait(_) | Step::Compute(_) => {}
             Step::Program { address, data } => {
                 let done = self.memory.program(address, &data, usize::MAX);
                 self.complain_of_programming(now, address, done);
@@ -458,13 +504,16 @@ impl Chip {
     }
 
     /// What the loader is told to do by a byte.
-    fn take(&mut self, now: Instant, byte: u8) {
+    pub(super) fn take(&mut self, now: Instant, byte: u8) {
         let Running::Loader(loader) = &mut self.running else {
             return;
         };
         let Outcome { steps, complaints } = loader.rom.take(byte, &self.memory);
         if !steps.is_empty() {
-            let turnaround = self.part.loader.turnaround();
+            let turnaround = match &loader.i2c {
+                Some(i2c) => i2c.loader.stretch,
+                None => self.part.loader.turnaround(),
+            };
             loader.steps.push_back(Step::Wait(turnaround));
             loader.steps.extend(steps);
         }
@@ -479,6 +528,9 @@ impl Chip {
             return None;
         };
         let settings = loader.settings?;
+        if loader.i2c.as_ref().is_some_and(Interface::waits_for_read) {
+            return None;
+        }
         if let Some(step) = loader.steps.pop_front() {
             return Some(Task::Begin(step, settings));
         }
@@ -495,6 +547,7 @@ enum Task {
 impl FarEnd for Chip {
     fn listening(&self) -> Listening {
         match &self.running {
+            Running::Loader(loader) if loader.i2c.is_some() => Listening::Deaf,
             Running::Loader(loader) if loader.awake && !loader.lost => match loader.settings {
                 Some(settings) => Listening::As(Format::Uart(settings)),
                 None => Listening::Measuring,
@@ -564,6 +617,10 @@ impl FarEnd for Chip {
                 return;
             };
             loader.awake |= loader.listens_from <= now;
+            if let Some(at) = loader.gives_up().filter(|at| *at <= now) {
+                self.reset(at);
+                continue;
+            }
             if let Some(work) = loader.current.take_if(|work| work.until <= now) {
                 self.finish(work.step, work.until);
                 continue;
@@ -573,6 +630,9 @@ impl FarEnd for Chip {
             }
             match self.poll() {
                 Some(Task::Take(byte)) => self.take(now, byte),
+                Some(Task::Begin(Step::Send(bytes), _)) if self.i2c.is_some() => {
+                    self.offer(now, bytes);
+                }
                 Some(Task::Begin(step, settings)) => {
                     if let Step::Send(bytes) = &step {
                         sent.extend(bytes);
@@ -591,9 +651,16 @@ impl FarEnd for Chip {
     fn wake_up(&self) -> Option<Instant> {
         match &self.running {
             Running::Loader(loader) if !loader.awake => Some(loader.listens_from),
-            Running::Loader(loader) => loader.current.as_ref().map(|work| work.until),
+            Running::Loader(loader) => {
+                let done = loader.current.as_ref().map(|work| work.until);
+                [done, loader.gives_up()].into_iter().flatten().min()
+            }
             _ => None,
         }
+    }
+
+    fn bus(&mut self) -> Option<&mut dyn BusTarget> {
+        Some(self)
     }
 
     fn complaints(&self) -> &[Complaint] {

@@ -62,7 +62,84 @@ pub struct Loader {
     pub acks_unprotect_first: bool,
     /// Whether it answers NACK when programming fails. The newer ones always acknowledge.
     pub reports_program_errors: bool,
+    /// Its I2C interface, if it has one.
+    pub i2c: Option<I2cLoader>,
 }
+
+/// The I2C interface of a loader (AN2606, the part's section, and table 230 for the times).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct I2cLoader {
+    /// 7-bit address at which it answers.
+    pub address: u8,
+    /// Protocol version that Get Version answers.
+    pub version: u8,
+    /// Highest clock of the bus, in Hz.
+    pub max_hz: u32,
+    /// How long it holds the clock when it is addressed.
+    pub stretch: Duration,
+    /// How long it waits for the rest of a command before it resets the chip.
+    pub timeout: Duration,
+}
+
+impl I2cLoader {
+    /// Commands that Get lists, in its order (AN4221, section 2.1).
+    pub fn commands(&self) -> &'static [Command] {
+        let known = match self.version {
+            0x10 => 11,
+            0x11 => 17,
+            0x12 => 18,
+            _ => return &COMMANDS_I2C_H5,
+        };
+        &COMMANDS_I2C[..known]
+    }
+
+    /// Whether it survives being asked whether it is there: an address and nothing behind it
+    /// (stm32flash's I2C.txt, on version 1.2).
+    pub(super) fn survives_scan(&self) -> bool {
+        self.version >= 0x12
+    }
+}
+
+/// Commands of the I2C protocol: the first 11 are those of version 1.0, the first 17 those of 1.1.
+const COMMANDS_I2C: [Command; 18] = [
+    Command::Get,
+    Command::GetVersion,
+    Command::GetId,
+    Command::ReadMemory,
+    Command::Go,
+    Command::WriteMemory,
+    Command::ExtendedErase,
+    Command::WriteProtect,
+    Command::WriteUnprotect,
+    Command::ReadoutProtect,
+    Command::ReadoutUnprotect,
+    Command::NoStretchWriteMemory,
+    Command::NoStretchErase,
+    Command::NoStretchWriteProtect,
+    Command::NoStretchWriteUnprotect,
+    Command::NoStretchReadoutProtect,
+    Command::NoStretchReadoutUnprotect,
+    Command::GetChecksum,
+];
+
+/// From version 2.0 on the list differs from part to part; this is the example of the H5.
+const COMMANDS_I2C_H5: [Command; 15] = [
+    Command::Get,
+    Command::GetVersion,
+    Command::GetId,
+    Command::ReadMemory,
+    Command::Go,
+    Command::WriteMemory,
+    Command::ExtendedErase,
+    Command::Special,
+    Command::WriteProtect,
+    Command::WriteUnprotect,
+    Command::NoStretchWriteMemory,
+    Command::NoStretchErase,
+    Command::NoStretchWriteProtect,
+    Command::NoStretchWriteUnprotect,
+    Command::GetChecksum,
+];
 
 /// Cycles of the loader's clock between the end of a frame and its answer.
 ///

@@ -16,7 +16,7 @@ use std::time::Duration;
 use flashwire_protocol::stm32::Command;
 
 use super::options::{Cell, OptionLayout, WriteProtection};
-use super::part::{Flash, Loader, Part, ProgramRule, Sectors};
+use super::part::{Flash, I2cLoader, Loader, Part, ProgramRule, Sectors};
 
 /// The part whose bench has this name; `stm32` may be left out.
 pub fn part(name: &str) -> Option<&'static Part> {
@@ -290,6 +290,17 @@ const OPTIONS_U5: OptionLayout = OptionLayout {
     wiped_by_unprotect: false,
 };
 
+/// An I2C interface. All parts here reset themselves after 1000 ms (AN2606, table 230).
+const fn i2c(address: u8, version: u8, max_hz: u32, stretch: Duration) -> I2cLoader {
+    I2cLoader {
+        address,
+        version,
+        max_hz,
+        stretch,
+        timeout: ms(1000),
+    }
+}
+
 /// F1 loader 2.2 (AN2606, sections on STM32F10xxx; GET answer in AN3155, section 3.1): ROM and
 /// flash share one module, HSI at 8 MHz.
 const LOADER_F1: Loader = Loader {
@@ -303,6 +314,7 @@ const LOADER_F1: Loader = Loader {
     reads_system_in_blocks: false,
     reports_program_errors: true,
     acks_unprotect_first: false,
+    i2c: None,
 };
 
 /// F1 flash (DS5319 rev 18, table 28, and DS5792, table 46: t_prog 52.5 us, t_ERASE 20 to 40 ms,
@@ -405,6 +417,7 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: true,
             acks_unprotect_first: false,
+            i2c: Some(i2c(0x3B, 0x10, 400_000, Duration::from_nanos(2_500))),
         },
         flash: Flash {
             program: Duration::from_nanos(53_500),
@@ -435,6 +448,7 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: true,
             reports_program_errors: true,
             acks_unprotect_first: false,
+            i2c: Some(i2c(0x3A, 0x10, 400_000, Duration::from_nanos(2_200))),
         },
         flash: Flash {
             start: 0x0800_0000,
@@ -472,6 +486,7 @@ pub static PARTS: [Part; 13] = [
             commands: COMMANDS_V3,
             id: Some((0x1FFF_6FFE, 0xB3)),
             ram_bytes: 0x2700,
+            i2c: Some(i2c(0x51, 0x12, 1_000_000, us(2))),
             ..LOADER_G0
         },
         flash: flash_g0(1, &[pages(64, 2 * KIB, ms(22))]),
@@ -495,6 +510,7 @@ pub static PARTS: [Part; 13] = [
             id: Some((0x1FFF_9FFE, 0x92)),
             ram_bytes: 0x4000,
             start_up: START_UP_USB,
+            i2c: Some(i2c(0x5D, 0x12, 1_000_000, us(2))),
             ..LOADER_G0
         },
         flash: flash_g0(2, &[pages(128, 2 * KIB, ms(22))]),
@@ -555,6 +571,7 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: false,
             acks_unprotect_first: false,
+            i2c: Some(i2c(0x43, 0x12, 400_000, us(2))),
         },
         flash: Flash {
             program: Duration::from_nanos(81_690),
@@ -586,6 +603,7 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: false,
             acks_unprotect_first: false,
+            i2c: Some(i2c(0x4E, 0x11, 400_000, us(50))),
         },
         flash: Flash {
             start: 0x0800_0000,
@@ -624,6 +642,7 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: false,
             acks_unprotect_first: true,
+            i2c: Some(i2c(0x5A, 0x12, 1_000_000, us(2))),
         },
         flash: Flash {
             start: 0x0800_0000,
@@ -658,6 +677,7 @@ const LOADER_G0: Loader = Loader {
     reads_system_in_blocks: false,
     reports_program_errors: false,
     acks_unprotect_first: false,
+    i2c: None,
 };
 
 /// Flash of 64-bit words with ECC: a word must be blank, or becomes 0 (RM0444, section 3.3.8;
@@ -718,6 +738,7 @@ const fn l152(
             start_up: START_UP_L1,
             reads_system_in_blocks: false,
             reports_program_errors: true,
+            i2c: None,
             acks_unprotect_first: false,
         },
         flash: Flash {

@@ -1,6 +1,6 @@
 //! The loader's parser: bytes in, steps for its processor out.
 //!
-//! Ruled by AN3155. Like the loaders themselves it knows no time-outs: half a frame is waited for
+//! Ruled by AN3155, and AN4221 (revision 14) on I2C. Like the loaders themselves it knows no time-outs: half a frame is waited for
 //! for ever, and after a NACK whatever still arrives is taken for an opcode. It does not know what
 //! wire its bytes come over, nor how long its steps take; that is [`Chip`](super::Chip)'s business.
 
@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use flashwire_protocol::stm32::{
-    ACK, CHECKSUM_ALIGN_BYTES, Command, DecodeError, EraseRequest, FlashCrc, NACK, SYNC,
-    SpecialErase, WRITE_ALIGN_BYTES, complement, decode_byte_count, decode_erase,
-    decode_extended_erase, decode_word, decode_write, xor,
+    ACK, CHECKSUM_ALIGN_BYTES, Command, DecodeError, EraseRequest, FlashCrc, NACK, PageCount, SYNC,
+    SpecialErase, WRITE_ALIGN_BYTES, check, complement, decode_byte_count, decode_erase,
+    decode_extended_erase, decode_page_count, decode_word, decode_write, xor,
 };
 
 use super::memory::{Memory, Region};
 use super::options::ReadProtection;
-use super::part::Part;
+use super::part::{I2cLoader, Part};
 use crate::ComplaintKind;
 
 /// Most pages of one Extended Erase list that a loader keeps; it acknowledges longer lists and
@@ -31,8 +31,10 @@ const CHECKSUM_CYCLES_PER_WORD: u32 = 12;
 pub(super) enum Step {
     /// Sends bytes back to back, waiting for the last to leave.
     Send(Vec<u8>),
-    /// Computes, or waits.
+    /// Waits: the time between the end of a frame and what it leads to.
     Wait(Duration),
+    /// Computes a checksum.
+    Compute(Duration),
     /// Programs flash, then acknowledges.
     Program { address: u32, data: Vec<u8> },
     /// Erases units, one after the other.
@@ -61,7 +63,7 @@ impl Step {
     pub(super) fn doing(&self) -> &'static str {
         match self {
             Self::Send(_) => "was sending",
-            Self::Wait(_) => "was computing",
+            Self::Wait(_) | Self::Compute(_) => "was computing",
             Self::Program { .. } => "was programming flash",
             Self::Erase(_) | Self::EraseBanks(_) => "was erasing flash",
             Self::ProgramOptions { .. } | Self::WriteProtect(_) | Self::ReadoutProtect(_) => {
@@ -125,6 +127,20 @@ pub enum Phase {
     ExtendedPages,
     /// The sector list of Write Protect.
     Sectors,
+    /// On I2C: how many pages an erase has.
+    PageCount,
+    /// On I2C: which pages those are.
+    PageList {
+        /// How many.
+        pages: usize,
+    },
+    /// On I2C: how many sectors Write Protect has.
+    SectorCount,
+    /// On I2C: which sectors those are.
+    SectorList {
+        /// How many.
+        sectors: usize,
+    },
     /// The size of Get Checksum.
     ChecksumSize {
         /// Where to begin.
@@ -152,7 +168,10 @@ impl Phase {
     /// How many bytes the frame has, as far as what has arrived of it tells.
     fn length(self, frame: &[u8]) -> usize {
         match self {
-            Self::Opcode | Self::ReadCount { .. } => 2,
+            Self::Opcode | Self::ReadCount { .. } | Self::SectorCount => 2,
+            Self::PageCount => 3,
+            Self::PageList { pages } => 2 * pages + 1,
+            Self::SectorList { sectors } => sectors + 1,
             Self::Address(_)
             | Self::ChecksumSize { .. }
             | Self::ChecksumPolynomial { .. }
@@ -182,16 +201,44 @@ impl Phase {
 #[derive(Debug)]
 pub(super) struct Rom {
     part: &'static Part,
+    /// The interface that its host is on, if that is I2C.
+    i2c: Option<I2cLoader>,
     phase: Phase,
     frame: Vec<u8>,
+    /// The command under way, or the last one.
+    command: Option<Command>,
 }
 
 impl Rom {
-    pub(super) fn new(part: &'static Part) -> Self {
+    pub(super) fn new(part: &'static Part, i2c: Option<I2cLoader>) -> Self {
         Self {
             part,
+            i2c,
             phase: Phase::Opcode,
             frame: Vec::new(),
+            command: None,
+        }
+    }
+
+    /// Whether the command under way lets the loader say BUSY while it works.
+    pub(super) fn answers_busy(&self) -> bool {
+        self.command.is_some_and(Command::answers_busy)
+    }
+
+    /// The commands that this interface lists.
+    fn commands(&self) -> &'static [Command] {
+        self.i2c
+            .map_or(self.part.loader.commands, |i2c| i2c.commands())
+    }
+
+    /// An answer and the ACK behind it: on I2C a frame of its own.
+    fn answer(&self, mut bytes: Vec<u8>, out: &mut Outcome) {
+        if self.i2c.is_some() {
+            out.send(bytes);
+            out.ack();
+        } else {
+            bytes.push(ACK);
+            out.send(bytes);
         }
     }
 
@@ -212,7 +259,7 @@ impl Rom {
     }
 
     /// Acts on a whole frame; returns the phase that follows.
-    fn end_of_frame(&self, frame: &[u8], memory: &Memory, out: &mut Outcome) -> Phase {
+    fn end_of_frame(&mut self, frame: &[u8], memory: &Memory, out: &mut Outcome) -> Phase {
         match self.phase {
             Phase::Opcode => return self.opcode(frame, memory, out),
             Phase::Address(command) => match decode_word(frame) {
@@ -237,26 +284,45 @@ impl Rom {
             Phase::ExtendedPages => match decode_extended_erase(frame) {
                 Ok(EraseRequest::Pages(pages)) => self.extended_erase(pages, out),
                 Ok(EraseRequest::Special(special)) => self.special_erase(special, out),
-                Err(DecodeError::Reserved(code)) => {
-                    out.complain(
-                        ComplaintKind::Unsupported,
-                        format!("Extended Erase with the reserved code 0x{code:04X}"),
-                    );
-                    out.nack();
-                }
+                Err(DecodeError::Reserved(code)) => refuse_reserved(out, code),
                 Err(_) => refuse_checksum(out, "page list", frame),
             },
             Phase::Sectors => match decode_write(frame) {
-                Ok(codes) => {
-                    out.then(Step::WriteProtect(Some(codes.to_vec())));
+                Ok(codes) => write_protect(codes, out),
+                Err(_) => refuse_checksum(out, "sector list", frame),
+            },
+            Phase::PageCount => match decode_page_count(frame) {
+                Ok(PageCount::Pages(pages)) => {
                     out.ack();
-                    out.then(Step::Reset);
+                    return Phase::PageList { pages };
                 }
+                Ok(PageCount::Special(special)) => self.special_erase(special, out),
+                Err(DecodeError::Reserved(code)) => refuse_reserved(out, code),
+                Err(_) => refuse_checksum(out, "page count", frame),
+            },
+            Phase::PageList { .. } => match check(frame) {
+                Ok(pages) => self.extended_erase(pages, out),
+                Err(_) => refuse_checksum(out, "page list", frame),
+            },
+            Phase::SectorCount => match frame.try_into().map(decode_byte_count) {
+                Ok(Ok(sectors)) => {
+                    out.ack();
+                    return Phase::SectorList { sectors };
+                }
+                _ => refuse_checksum(out, "sector count", frame),
+            },
+            Phase::SectorList { .. } => match check(frame) {
+                Ok(codes) => write_protect(codes, out),
                 Err(_) => refuse_checksum(out, "sector list", frame),
             },
             Phase::ChecksumSize { address } => match decode_word(frame) {
                 Ok(bytes) if self.can_be_summed(address, bytes) => {
                     out.ack();
+                    if self.i2c.is_some() {
+                        // The unit's own polynomial and initial value: section 2.20.
+                        self.checksum(address, bytes, FlashCrc::default(), memory, out);
+                        return Phase::Opcode;
+                    }
                     return Phase::ChecksumPolynomial { address, bytes };
                 }
                 Ok(bytes) => {
@@ -295,7 +361,7 @@ impl Rom {
         Phase::Opcode
     }
 
-    fn opcode(&self, frame: &[u8], memory: &Memory, out: &mut Outcome) -> Phase {
+    fn opcode(&mut self, frame: &[u8], memory: &Memory, out: &mut Outcome) -> Phase {
         let [code, check] = *frame else {
             return Phase::Opcode;
         };
@@ -310,7 +376,7 @@ impl Rom {
         }
         let listed = Command::try_from(code)
             .ok()
-            .filter(|command| self.part.loader.commands.contains(command));
+            .filter(|command| self.commands().contains(command));
         let Some(command) = listed else {
             out.complain(
                 ComplaintKind::Unsupported,
@@ -326,6 +392,7 @@ impl Rom {
             return Phase::Opcode;
         }
         out.ack();
+        self.command = Some(command);
         self.begin(command, out)
     }
 
@@ -335,33 +402,45 @@ impl Rom {
         match command {
             Command::Get => {
                 // The count is one less than what follows it: version and codes.
-                let mut answer = vec![loader.commands.len() as u8, loader.version];
-                answer.extend(loader.commands.iter().map(|command| command.code()));
-                answer.push(ACK);
-                out.send(answer);
+                let version = self.i2c.map_or(loader.version, |i2c| i2c.version);
+                let commands = self.commands();
+                let mut answer = vec![commands.len() as u8, version];
+                answer.extend(commands.iter().map(|command| command.code()));
+                self.answer(answer, out);
             }
-            Command::GetVersion => out.send([loader.version, 0, 0, ACK]),
+            Command::GetVersion => match self.i2c {
+                Some(i2c) => self.answer(vec![i2c.version], out),
+                None => self.answer(vec![loader.version, 0, 0], out),
+            },
             Command::GetId => {
                 let [high, low] = self.part.product_id.to_be_bytes();
-                out.send([1, high, low, ACK]);
+                self.answer(vec![1, high, low], out);
             }
-            Command::ReadMemory | Command::Go | Command::WriteMemory | Command::GetChecksum => {
-                return Phase::Address(command);
-            }
+            Command::ReadMemory
+            | Command::Go
+            | Command::WriteMemory
+            | Command::NoStretchWriteMemory
+            | Command::GetChecksum => return Phase::Address(command),
             Command::Erase => return Phase::Pages,
-            Command::ExtendedErase => return Phase::ExtendedPages,
-            Command::WriteProtect => return Phase::Sectors,
-            Command::WriteUnprotect => {
+            Command::ExtendedErase | Command::NoStretchErase if self.i2c.is_some() => {
+                return Phase::PageCount;
+            }
+            Command::ExtendedErase | Command::NoStretchErase => return Phase::ExtendedPages,
+            Command::WriteProtect | Command::NoStretchWriteProtect if self.i2c.is_some() => {
+                return Phase::SectorCount;
+            }
+            Command::WriteProtect | Command::NoStretchWriteProtect => return Phase::Sectors,
+            Command::WriteUnprotect | Command::NoStretchWriteUnprotect => {
                 out.then(Step::WriteProtect(None));
                 out.ack();
                 out.then(Step::Reset);
             }
-            Command::ReadoutProtect => {
+            Command::ReadoutProtect | Command::NoStretchReadoutProtect => {
                 out.then(Step::ReadoutProtect(true));
                 out.ack();
                 out.then(Step::Reset);
             }
-            Command::ReadoutUnprotect => {
+            Command::ReadoutUnprotect | Command::NoStretchReadoutUnprotect => {
                 if loader.acks_unprotect_first {
                     out.ack();
                     out.then(Step::ReadoutProtect(false));
@@ -371,8 +450,8 @@ impl Rom {
                 }
                 out.then(Step::Reset);
             }
-            // No part here lists them.
-            _ => {}
+            // Nothing behind them is known here that a host could ask for.
+            Command::Special | Command::ExtendedSpecial => {}
         }
         Phase::Opcode
     }
@@ -381,7 +460,7 @@ impl Rom {
         let region = memory.region(address);
         let (allowed, next) = match command {
             Command::ReadMemory => (region.is_some(), Phase::ReadCount { address }),
-            Command::WriteMemory => {
+            Command::WriteMemory | Command::NoStretchWriteMemory => {
                 let allowed = match region {
                     Some(Region::Flash | Region::Ram { .. }) => true,
                     Some(Region::Options { at_start, .. }) => at_start,
@@ -508,7 +587,7 @@ impl Rom {
             crc.update(memory.word(address + 4 * word).unwrap_or(u32::MAX));
         }
         let cycles = words.saturating_mul(CHECKSUM_CYCLES_PER_WORD);
-        out.then(Step::Wait(self.part.loader.cycles(cycles)));
+        out.then(Step::Compute(self.part.loader.cycles(cycles)));
         out.ack();
         let sum = crc.value().to_be_bytes();
         out.send([sum[0], sum[1], sum[2], sum[3], xor(&sum)]);
@@ -525,6 +604,20 @@ fn refuse_checksum(out: &mut Outcome, what: &str, frame: &[u8]) {
         format!("{what} with a wrong check: {shown:02X?}"),
     );
     out.nack();
+}
+
+fn refuse_reserved(out: &mut Outcome, code: u16) {
+    out.complain(
+        ComplaintKind::Unsupported,
+        format!("Extended Erase with the reserved code 0x{code:04X}"),
+    );
+    out.nack();
+}
+
+fn write_protect(codes: &[u8], out: &mut Outcome) {
+    out.then(Step::WriteProtect(Some(codes.to_vec())));
+    out.ack();
+    out.then(Step::Reset);
 }
 
 fn write(address: u32, data: &[u8], memory: &Memory, out: &mut Outcome) {

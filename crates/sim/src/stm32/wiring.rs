@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::wire::Lines;
+use crate::wire::{GPIO_LINES, Lines};
 
 /// A line of the host's port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,7 @@ enum HostLine {
     Dtr,
     Rts,
     Break,
+    Gpio(usize),
 }
 
 /// A connection between a line and a pin.
@@ -23,18 +24,20 @@ impl Connection {
     /// The level that the line gives the pin; `None` if the port has no such line. A TTL adapter
     /// pulls a line low when it is asserted.
     fn level(self, lines: Lines) -> Option<bool> {
-        let asserted = match self.line {
-            HostLine::Dtr => lines.dtr?,
-            HostLine::Rts => lines.rts?,
-            HostLine::Break => lines.brk,
+        let high = match self.line {
+            HostLine::Dtr => !lines.dtr?,
+            HostLine::Rts => !lines.rts?,
+            HostLine::Break => !lines.brk,
+            HostLine::Gpio(line) => lines.gpio[line]?,
         };
-        Some(asserted == self.inverted)
+        Some(high != self.inverted)
     }
 }
 
 /// Which line of the host's port pulls NRST and BOOT0.
 ///
-/// As text: `LINE=PIN` joined by `+`, LINE one of `dtr`, `rts`, `brk`, PIN one of `nrst`, `boot0`,
+/// As text: `LINE=PIN` joined by `+`, LINE one of `dtr`, `rts`, `brk`, `gpio0` to `gpio31` (the
+/// lines of a `gpiochip0`), PIN one of `nrst`, `boot0`,
 /// `!` before the pin for an inverter between them. `dtr=nrst+rts=boot0` is a TTL adapter's DTR
 /// and RTS wired straight to the pins: asserted DTR holds the chip in reset, asserted RTS pulls
 /// BOOT0 low. `-` may stand for `=`.
@@ -72,7 +75,7 @@ impl Wiring {
 /// A text that is no [`Wiring`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is no wiring: write LINE=PIN joined by +, LINE one of dtr, rts, brk, PIN one of nrst, boot0, !nrst, !boot0"
+    "\"{0}\" is no wiring: write LINE=PIN joined by +, LINE one of dtr, rts, brk, gpio0 to gpio31, PIN one of nrst, boot0, !nrst, !boot0"
 )]
 pub struct WiringSyntax(String);
 
@@ -88,7 +91,11 @@ impl FromStr for Wiring {
                 "dtr" => HostLine::Dtr,
                 "rts" => HostLine::Rts,
                 "brk" => HostLine::Break,
-                _ => return Err(wrong()),
+                gpio => {
+                    let number = gpio.strip_prefix("gpio").ok_or_else(wrong)?;
+                    let number = number.parse().ok().filter(|n| *n < GPIO_LINES);
+                    HostLine::Gpio(number.ok_or_else(wrong)?)
+                }
             };
             let (inverted, pin) = match pin.strip_prefix('!') {
                 Some(pin) => (true, pin),

@@ -3,6 +3,7 @@
 mod board;
 mod files;
 mod host;
+mod i2c;
 mod loader;
 mod names;
 mod protection;
