@@ -266,7 +266,8 @@ fn a_controller_that_gives_up_finds_the_work_done_and_the_loader_reset() {
 
 #[test]
 fn what_is_said_to_a_loader_that_waits_for_something_else_hangs_it_for_a_second() {
-    let cases: [(&str, fn(&mut Host)); 7] = [
+    type Act = fn(&mut Host);
+    let cases: [(&str, Act); 7] = [
         ("a frame with too few bytes", |host| {
             host.says(&[0x11, 0xEE], ACK);
             host.write(&[0x08, 0x00]).unwrap();
@@ -326,7 +327,7 @@ fn only_the_newer_versions_survive_a_bare_scan() {
     for (version, hangs) in [("1.0", true), ("1.1", true), ("1.2", false)] {
         let spec = format!("stm32l476rg,i2c-version={version},hold-limit-ms=10");
         for scan in [
-            (|host: &mut Host| drop(host.link.send(&[]))) as fn(&mut Host),
+            (|host| drop(host.link.send(&[]))) as fn(&mut Host),
             |host| drop(host.try_read(1)),
         ] {
             let mut host = Host::open(&spec);
