@@ -105,6 +105,9 @@ pub enum ServeError {
     /// There is something else where the link was to be.
     #[error("{} exists and is no symbolic link", .0.display())]
     InTheWay(PathBuf),
+    /// A bus has no port that a program could open.
+    #[error("a bench on an I2C bus cannot be served on a port")]
+    OnABus,
     /// This operating system has no such thing.
     #[error("there are no pseudo-terminals on this system")]
     NoPty,
@@ -157,6 +160,9 @@ impl Server {
     /// All of [`ServeError`].
     pub fn open(spec: &str, listen: &Listen) -> Result<Self, ServeError> {
         let bench = Bench::open_with_lines(spec, Lines::default())?;
+        if bench.address().is_some() {
+            return Err(ServeError::OnABus);
+        }
         let port = Port::open(listen, bench.wire().host_settings().baud)?;
         let now = std::time::Instant::now();
         Ok(Self {

@@ -443,6 +443,16 @@ fn a_bus_that_is_too_fast_is_held_against_the_host() {
     assert_eq!(host.complaints(), [ComplaintKind::Limit; 2]);
 }
 
+#[cfg(feature = "os")]
+#[test]
+fn a_bus_is_not_served_on_a_port() {
+    use flashwire_sim::serve::{Listen, ServeError, Server};
+
+    let listen = Listen::Tcp("127.0.0.1:0".to_owned());
+    let opened = Server::open("stm32h743zi,bus=i2c", &listen);
+    assert!(matches!(opened, Err(ServeError::OnABus)));
+}
+
 #[test]
 fn what_no_such_bench_can_be_is_refused() {
     assert!(matches!(
