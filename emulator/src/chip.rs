@@ -15,6 +15,7 @@ mod flash;
 mod pins;
 mod requests;
 mod small;
+mod sources;
 mod spi;
 mod timer;
 mod usart;
@@ -37,6 +38,7 @@ use flash::{FLASH_BASE, Flash, OPTIONS_BASE, OPTIONS_BYTES};
 use pins::Pins;
 pub use pins::{Drive, Pin, Port};
 use small::{Bkp, Crc, Pwr};
+use sources::Source;
 use spi::Spi;
 use timer::Timer;
 use usart::Usart;
@@ -135,7 +137,13 @@ pub struct Chip {
     crc: Crc,
     wires: Wires,
     complaints: Complaints,
+    /// Interrupt lines and next event of each source.
+    lines: [u64; Source::COUNT],
+    events: [Time; Source::COUNT],
+    /// The sources that have to be looked at again, one bit each.
+    stale: u32,
     signals: Signals,
+    signals_changed: bool,
     reset_cause: Option<ResetCause>,
     /// Address of the instruction whose access is under way; 0 in between.
     pc: u32,
@@ -166,6 +174,10 @@ impl Chip {
             crc: Crc::default(),
             wires: Wires::default(),
             complaints: Complaints::default(),
+            lines: [0; Source::COUNT],
+            events: [Time::NEVER; Source::COUNT],
+            stale: 0,
+            signals_changed: true,
             signals: Signals {
                 interrupts: 0,
                 next_event: Time::NEVER,
@@ -179,7 +191,7 @@ impl Chip {
             rcc,
             config,
         };
-        chip.refresh(Time::ZERO);
+        chip.refresh_all(Time::ZERO);
         chip
     }
 
@@ -205,7 +217,7 @@ impl Chip {
         self.crc = Crc::default();
         self.reset_cause = None;
         self.pins_changed(now);
-        self.refresh(now);
+        self.refresh_all(now);
     }
 
     /// What it was built with.
@@ -281,13 +293,9 @@ impl Chip {
             now,
             pc,
         } = access;
-        if let Some(value) = self.memory(address, width) {
-            return Ok(value);
-        }
-        if let Some(word) = self.system_memory(address & !3) {
-            return Ok(word >> (8 * (address & 3)) & width.mask());
-        }
-        let (block, offset) = Block::at(address).ok_or(BusError::NoAnswer)?;
+        let Some((block, offset)) = Block::at(address) else {
+            return self.read_memory(address, width).ok_or(BusError::NoAnswer);
+        };
         if !self.rcc.is_enabled(block.gate()) {
             self.complain_of_gate(now, pc, block);
             return Ok(0);
@@ -296,9 +304,17 @@ impl Chip {
             .read_block(block, offset & !3, now)
             .ok_or_else(|| unknown(pc, address, block, AccessKind::Read))?;
         if block.reading_changes_state() {
-            self.refresh(now);
+            self.refresh(block, now);
         }
         Ok(word >> (8 * (address & 3)) & width.mask())
+    }
+
+    /// Reads the flash while it is busy, and the system memory.
+    fn read_memory(&self, address: u32, width: Width) -> Option<u32> {
+        self.memory(address, width).or_else(|| {
+            let word = self.system_memory(address & !3)?;
+            Some(word >> (8 * (address & 3)) & width.mask())
+        })
     }
 
     /// Writes whatever is not SRAM.
@@ -309,6 +325,7 @@ impl Chip {
             now,
             pc,
         } = access;
+        let mut touched = Block::Flash;
         let result = if let Some(offset) = self.flash_offset(address) {
             self.write_flash(offset, width, value, now)
         } else if let Some(offset) = option_offset(address) {
@@ -325,9 +342,10 @@ impl Chip {
                 return Ok(());
             }
             let word = self.widen(block, offset, width, value, now);
+            touched = block;
             self.write_block(block, offset & !3, word, now)
         };
-        self.refresh(now);
+        self.refresh(touched, now);
         match result {
             Ok(()) => Ok(()),
             Err(Refusal::Mistake(text)) => {
@@ -411,26 +429,47 @@ impl Chip {
         small::signature(address, self.config.flash_bytes, &self.config.unique_id)
     }
 
-    /// Brings everything that depends on a change up to date.
-    fn refresh(&mut self, now: Time) {
+    /// Brings up to date what depends on a change in `block`.
+    fn refresh(&mut self, block: Block, now: Time) {
+        if block == Block::Rcc {
+            self.refresh_all(now);
+            return;
+        }
+        if let Some(source) = block.source() {
+            self.stale |= 1 << source.index();
+        }
+        if self.exti.watches_edges() {
+            self.stale |= 1 << Source::Exti.index();
+        }
+        self.serve_dma(now);
+        self.update_stale(now);
+        self.publish();
+    }
+
+    /// Brings everything up to date.
+    fn refresh_all(&mut self, now: Time) {
         self.serve_dma(now);
         self.rcc.follow(now);
         let clocks = self.rcc.clocks();
         if clocks != self.clocks {
             self.change_clocks(clocks, now);
         }
-        if self.exti.watches_edges() {
-            let (pins, usb) = (&self.pins, &self.usb);
-            let wakes = if usb.wakes() { exti::USB_WAKE_UP } else { 0 };
-            self.exti.look(|port| pins.inputs(port), wakes);
-        }
-        self.signals = Signals {
-            interrupts: self.interrupts(),
-            next_event: self.next_event(now),
+        self.stale = (1 << Source::COUNT) - 1;
+        self.update_stale(now);
+        self.publish();
+    }
+
+    /// Makes the signals of the sources those of the chip.
+    fn publish(&mut self) {
+        let signals = Signals {
+            interrupts: self.lines.iter().fold(0, |all, lines| all | lines),
+            next_event: self.events.iter().copied().min().unwrap_or(Time::NEVER),
             cycle: self.clocks.core,
             stalled_until: self.flash.busy_until(),
             reset: self.reset_cause.is_some(),
         };
+        self.signals_changed |= signals != self.signals;
+        self.signals = signals;
     }
 
     /// New clocks: what counts them is counted with the old ones up to now.
@@ -461,33 +500,6 @@ impl Chip {
             self.complaints
                 .add(now, self.pc, "HCLK is above 72 MHz or PCLK1 above 36 MHz");
         }
-    }
-
-    /// When something will have to be done.
-    fn next_event(&self, now: Time) -> Time {
-        let spis = self.spis.iter().map(Spi::next_event);
-        let usarts = self
-            .usarts
-            .iter()
-            .enumerate()
-            .map(|(index, usart)| usart.next_event(self.usart_clock(index)));
-        let timers = self
-            .timers
-            .iter()
-            .enumerate()
-            .map(|(index, timer)| timer.next_event(self.timer_clock(index)));
-        let others = [
-            self.usb.next_event(),
-            self.rcc.next_event(now),
-            self.flash.next_event(),
-            self.iwdg.next_event(),
-            self.wwdg.next_event(self.clocks.apb1),
-        ];
-        spis.chain(usarts)
-            .chain(timers)
-            .chain(others)
-            .min()
-            .unwrap_or(Time::NEVER)
     }
 
     fn usart_clock(&self, index: usize) -> Time {
@@ -528,7 +540,7 @@ impl Chip {
     /// Lets the other end of the USB cable do something at `now`.
     pub(crate) fn usb<T>(&mut self, now: Time, act: impl FnOnce(&mut Usb) -> T) -> T {
         let result = act(&mut self.usb);
-        self.refresh(now);
+        self.refresh(Block::Usb, now);
         result
     }
 
@@ -624,28 +636,17 @@ impl Bus for Chip {
         self.signals
     }
 
+    fn signals_changed(&mut self) -> bool {
+        std::mem::take(&mut self.signals_changed)
+    }
+
     fn service(&mut self, now: Time) -> Result<(), Halt> {
-        for index in 0..self.spis.len() {
-            self.service_spi(index, now);
+        for source in Source::ALL {
+            if self.events[source.index()] <= now {
+                self.service_source(source, now);
+            }
         }
-        for index in 0..self.usarts.len() {
-            self.service_usart(index, now);
-        }
-        for index in 0..self.timers.len() {
-            let clock = self.timer_clock(index);
-            self.timers[index].follow(now, clock);
-        }
-        self.usb.service(now);
-        self.flash.settle(now);
-        if self.iwdg.bites(now) {
-            self.iwdg = Iwdg::default();
-            self.reset_cause = Some(ResetCause::IndependentWatchdog);
-        }
-        if self.wwdg.service(now, self.clocks.apb1) {
-            self.wwdg = Wwdg::default();
-            self.reset_cause = Some(ResetCause::WindowWatchdog);
-        }
-        self.refresh(now);
+        self.publish();
         match self.pending_halt.take() {
             Some(halt) => Err(halt),
             None => Ok(()),

@@ -38,7 +38,7 @@ use crate::time::Time;
 pub use bus::{Access, Bus, BusError, Signals};
 use code_cache::{CodeCache, Decoded};
 pub use exceptions::Fault;
-use exceptions::Trap;
+use exceptions::{Stop, Trap};
 use instruction::{Condition, Instruction};
 use nvic::Exceptions;
 use system_control::SystemControl;
@@ -295,6 +295,10 @@ impl Cpu {
     /// # Errors
     /// [`Halt`] where the emulator does not know what the chip would do.
     pub fn run<B: Bus>(&mut self, bus: &mut B, until: Time) -> Result<Exit, Halt> {
+        self.run_on(bus, until).map_err(|stop| *stop)
+    }
+
+    fn run_on<B: Bus>(&mut self, bus: &mut B, until: Time) -> Result<Exit, Stop> {
         self.until = until;
         self.observe(bus);
         loop {
@@ -316,10 +320,16 @@ impl Cpu {
             if self.attention {
                 self.attend(bus)?;
             }
-            while self.now < self.deadline && !self.attention {
-                self.step(bus)?;
-            }
+            self.run_undisturbed(bus)?;
         }
+    }
+
+    /// Executes instructions until something is to be looked at.
+    fn run_undisturbed<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
+        while self.now < self.deadline && !self.attention {
+            self.step(bus)?;
+        }
+        Ok(())
     }
 
     /// Executes exactly one instruction, or enters one exception, or waits for one event.
@@ -327,6 +337,10 @@ impl Cpu {
     /// # Errors
     /// [`Halt`] where the emulator does not know what the chip would do.
     pub fn run_one<B: Bus>(&mut self, bus: &mut B) -> Result<(), Halt> {
+        self.run_one_on(bus).map_err(|stop| *stop)
+    }
+
+    fn run_one_on<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
         self.until = Time::NEVER;
         if self.now >= self.signals.next_event {
             bus.service(self.now)?;
@@ -342,9 +356,15 @@ impl Cpu {
             self.attend(bus)?;
         }
         if before == (self.exception, self.pc, self.cycles) {
-            self.step(bus)?;
+            self.step_once(bus)?;
         }
         Ok(())
+    }
+
+    /// One instruction, where speed does not matter.
+    #[inline(never)]
+    fn step_once<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
+        self.step(bus)
     }
 
     /// Takes in what the chip tells.
@@ -386,11 +406,11 @@ impl Cpu {
     #[inline]
     fn pass(&mut self, cycles: u64) {
         self.cycles += cycles;
-        self.now += self.signals.cycle * cycles;
+        self.now = self.now.after(self.signals.cycle, cycles);
     }
 
     /// Looks at whatever is out of the ordinary.
-    fn attend<B: Bus>(&mut self, bus: &mut B) -> Result<(), Halt> {
+    fn attend<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
         if self.signals.stalled_until > self.now && bus.code_index(self.pc).is_some() {
             self.wait_until(self.deadline.min(self.signals.stalled_until));
             return Ok(());
@@ -418,14 +438,15 @@ impl Cpu {
             self.pass(u64::from(self.cost));
         } else if self.attention {
             // A stalled flash does not keep code in RAM from running.
-            self.step(bus)?;
+            self.step_once(bus)?;
         }
         Ok(())
     }
 
-    /// Executes one instruction.
-    #[inline]
-    fn step<B: Bus>(&mut self, bus: &mut B) -> Result<(), Halt> {
+    /// Executes one instruction. Becomes part of the loops that call it: most of the emulator's time
+    /// is spent here.
+    #[inline(always)]
+    fn step<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
         let pc = self.pc;
         let it = self.it;
         self.cost = 1;

@@ -87,6 +87,13 @@ impl Time {
         self.0.div_ceil(period.0)
     }
 
+    /// The moment `count` periods later. Not checked against the end of time: for the one place
+    /// that goes there step by step.
+    #[inline]
+    pub(crate) const fn after(self, period: Self, count: u64) -> Self {
+        Self(self.0.wrapping_add(period.0.wrapping_mul(count)))
+    }
+
     /// Half of this length, to the nearest tick below.
     pub const fn halved(self) -> Self {
         Self(self.0 / 2)

@@ -59,6 +59,8 @@ pub(super) struct Beat {
 #[derive(Debug, Default)]
 pub(super) struct Dma {
     channels: [Channel; CHANNELS],
+    /// Channels that would transfer if they were asked to: bit 0 is channel 1.
+    armed: u32,
 }
 
 impl Dma {
@@ -87,6 +89,26 @@ impl Dma {
         offset: u32,
         value: u32,
     ) -> Result<Option<&'static str>, Refusal> {
+        let result = self.write_register(offset, value);
+        self.arm();
+        result
+    }
+
+    /// Finds out which channels would transfer.
+    fn arm(&mut self) {
+        self.armed = (0..).zip(&self.channels).fold(0, |set, (index, channel)| {
+            let armed = channel.ccr & CCR_EN != 0 && channel.left != 0;
+            set | u32::from(armed) << index
+        });
+    }
+
+    /// Whether any channel would transfer if it were asked to.
+    #[inline]
+    pub(super) fn is_armed(&self) -> bool {
+        self.armed != 0
+    }
+
+    fn write_register(&mut self, offset: u32, value: u32) -> Result<Option<&'static str>, Refusal> {
         match offset {
             // ISR is read-only.
             0 => return Ok(None),
@@ -153,9 +175,9 @@ impl Dma {
     pub(super) fn next(&self, requests: u32) -> Option<usize> {
         (0..CHANNELS)
             .filter(|&index| {
-                let channel = &self.channels[index];
-                let asked = requests >> index & 1 != 0 || channel.ccr & CCR_MEM2MEM != 0;
-                asked && channel.ccr & CCR_EN != 0 && channel.left != 0
+                let memory_to_memory = self.channels[index].ccr & CCR_MEM2MEM != 0;
+                let asked = requests >> index & 1 != 0 || memory_to_memory;
+                asked && self.armed >> index & 1 != 0
             })
             .max_by_key(|&index| {
                 let priority = self.channels[index].ccr >> 12 & 3;
@@ -198,6 +220,8 @@ impl Dma {
             if channel.ccr & CCR_CIRC != 0 {
                 channel.left = channel.reload;
                 channel.done = 0;
+            } else {
+                self.armed &= !(1 << index);
             }
         }
         if channel.ccr & CCR_DIR != 0 {
@@ -222,6 +246,7 @@ impl Dma {
         let channel = &mut self.channels[index];
         channel.flags |= FLAG_ERROR;
         channel.ccr &= !CCR_EN;
+        self.arm();
     }
 
     /// Whether a channel raises its interrupt.

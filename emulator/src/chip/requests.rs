@@ -1,44 +1,16 @@
-//! Who asks whom: interrupt lines (RM0008 rev 21, table 63) and DMA requests (table 78).
+//! Who asks for DMA transfers: RM0008 rev 21, table 78.
 
 use crate::cpu::BusError;
 use crate::cpu::instruction::Width;
 use crate::time::Time;
 
-use super::dma::CHANNELS;
+use super::sources::Source;
 use super::{Bus, Chip};
 
 /// How many DMA transfers may follow each other in one moment before something is wrong.
 const MOST_TRANSFERS: usize = 0x2_0000;
 
 impl Chip {
-    /// Levels of the interrupt lines.
-    pub(super) fn interrupts(&self) -> u64 {
-        let mut lines = self.exti.interrupts();
-        let mut raise = |number: usize, level: bool| lines |= u64::from(level) << number;
-        raise(0, self.wwdg.interrupts());
-        raise(4, self.flash.interrupts());
-        for channel in 0..CHANNELS {
-            raise(11 + channel, self.dma.interrupts(channel));
-        }
-        let (high, low) = self.usb.interrupts();
-        raise(19, high);
-        raise(20, low);
-        // TIM1 has a line for the update and one for the channels.
-        let advanced = self.timers[0].interrupts();
-        raise(25, advanced & 1 != 0);
-        raise(27, advanced & !1 != 0);
-        for index in 1..self.timers.len() {
-            raise(27 + index, self.timers[index].interrupts() != 0);
-        }
-        for (index, spi) in self.spis.iter().enumerate() {
-            raise(35 + index, spi.interrupts());
-        }
-        for (index, usart) in self.usarts.iter().enumerate() {
-            raise(37 + index, usart.interrupts());
-        }
-        lines
-    }
-
     /// What asks for a transfer: bit 0 is channel 1.
     fn dma_requests(&self) -> u32 {
         let spi = |index: usize| {
@@ -70,16 +42,22 @@ impl Chip {
             .fold(timers, |word, &(bit, level)| word | u32::from(level) << bit)
     }
 
-    /// Carries out all transfers that are asked for.
+    /// Carries out all transfers that are asked for. Afterwards the sources that they touched are
+    /// [`stale`](Chip::stale).
     pub(super) fn serve_dma(&mut self, now: Time) {
         for _ in 0..MOST_TRANSFERS {
+            if !self.dma.is_armed() {
+                break;
+            }
             let requests = self.dma_requests();
             let Some(channel) = self.dma.next(requests) else {
-                return;
+                break;
             };
+            self.stale |= 1 << Source::Dma.index();
             for request in &TIMER_REQUESTS {
                 if usize::from(request.channel) == channel + 1 {
                     self.timers[request.timer].serve_dma(request.flag);
+                    self.stale |= 1 << Source::Timer(request.timer).index();
                 }
             }
             let beat = self.dma.beat(channel);
@@ -101,9 +79,15 @@ impl Chip {
                 Err(BusError::Halt(halt)) => {
                     self.pending_halt = Some(*halt);
                     self.dma.fail(channel);
-                    return;
+                    break;
                 }
             }
+        }
+    }
+
+    fn mark_stale(&mut self, block: super::Block) {
+        if let Some(source) = block.source() {
+            self.stale |= 1 << source.index();
         }
     }
 
@@ -115,6 +99,7 @@ impl Chip {
         if !self.rcc.is_enabled(block.gate()) {
             return Ok(0);
         }
+        self.mark_stale(block);
         let word = self
             .read_block(block, offset & !3, now)
             .ok_or(BusError::NoAnswer)?;
@@ -133,6 +118,7 @@ impl Chip {
             return Ok(());
         }
         let (block, offset) = super::Block::at(address).ok_or(BusError::NoAnswer)?;
+        self.mark_stale(block);
         let word = self.widen(block, offset, width, value, now);
         match self.write_block(block, offset & !3, word, now) {
             Ok(()) => Ok(()),

@@ -141,7 +141,7 @@ impl Chip {
     /// Drives a pin from outside, or lets go of it.
     pub fn set_input(&mut self, pin: Pin, level: Option<bool>, now: Time) {
         self.pins.set_outside(pin, level);
-        self.refresh(now);
+        self.refresh(super::Block::Exti, now);
     }
 
     /// The line into a USART, counted from 0.
@@ -150,8 +150,8 @@ impl Chip {
     }
 
     /// What was put on the line into a USART is to be noticed.
-    pub fn serial_input_changed(&mut self, now: Time) {
-        self.refresh(now);
+    pub fn serial_input_changed(&mut self, index: usize, now: Time) {
+        self.refresh(super::Block::Usart(index), now);
     }
 
     /// Takes the frames that a USART, counted from 0, has begun to send.

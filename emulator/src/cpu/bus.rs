@@ -93,6 +93,9 @@ pub trait Bus {
     /// What the chip tells the core now.
     fn signals(&self) -> Signals;
 
+    /// Whether [`signals`](Self::signals) may say something else than when this was asked last.
+    fn signals_changed(&mut self) -> bool;
+
     /// Does what is due at `now`.
     ///
     /// # Errors

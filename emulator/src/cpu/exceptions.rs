@@ -102,13 +102,16 @@ impl std::fmt::Display for Fault {
     }
 }
 
+/// The end of what the emulator knows, in one word: it is handed up for every instruction.
+pub(super) type Stop = Box<Halt>;
+
 /// What can interrupt an instruction.
 #[derive(Debug)]
 pub(super) enum Trap {
     /// An exception of the architecture.
     Fault(Fault),
     /// The end of what the emulator knows.
-    Halt(Box<Halt>),
+    Halt(Stop),
 }
 
 impl From<Fault> for Trap {
@@ -154,9 +157,9 @@ impl Cpu {
         trap: Trap,
         pc: u32,
         it: u8,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Stop> {
         match trap {
-            Trap::Halt(halt) => Err(*halt),
+            Trap::Halt(halt) => Err(halt),
             // The call itself is done: it returns behind itself.
             Trap::Fault(Fault::SupervisorCall) => self.raise(bus, Fault::SupervisorCall, self.pc),
             Trap::Fault(fault) => {
@@ -173,7 +176,7 @@ impl Cpu {
         bus: &mut B,
         fault: Fault,
         return_address: u32,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Stop> {
         let current = self.execution_priority();
         if fault != Fault::SupervisorCall {
             bus.complain(self.now, return_address, &fault.to_string());
@@ -190,10 +193,10 @@ impl Cpu {
             return self.enter(bus, number, return_address);
         }
         if !takes(HARD_FAULT) {
-            return Err(Halt::LockedUp {
+            return Err(Stop::from(Halt::LockedUp {
                 pc: return_address,
                 why: fault.to_string(),
-            });
+            }));
         }
         if fault == Fault::Breakpoint {
             self.system.record_debug_event();
@@ -209,7 +212,7 @@ impl Cpu {
         bus: &mut B,
         number: u32,
         return_address: u32,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Stop> {
         let frame_is_whole = self.push_frame(bus, return_address)?;
         let link = if self.exception != 0 {
             0xffff_fff1
@@ -228,7 +231,7 @@ impl Cpu {
     }
 
     /// The exception to take when stacking for `number` failed: DDI 0403E, section B1.5.7.
-    fn derived<B: Bus>(&mut self, bus: &mut B, number: u32) -> Result<u32, Halt> {
+    fn derived<B: Bus>(&mut self, bus: &mut B, number: u32) -> Result<u32, Stop> {
         bus.complain(self.now, self.pc, &Fault::Stacking.to_string());
         self.system.record_fault(Fault::Stacking.status_bit());
         let priority = self.exceptions.group_priority(number);
@@ -242,10 +245,10 @@ impl Cpu {
             return Ok(number);
         }
         if number == HARD_FAULT || number == NMI {
-            return Err(Halt::LockedUp {
+            return Err(Stop::from(Halt::LockedUp {
                 pc: self.pc,
                 why: Fault::Stacking.to_string(),
-            });
+            }));
         }
         self.exceptions.pend(number);
         self.system.record_forced_hard_fault();
@@ -253,7 +256,7 @@ impl Cpu {
     }
 
     /// `PushStack`: DDI 0403E, section B1.5.6. False if a word found no memory.
-    fn push_frame<B: Bus>(&mut self, bus: &mut B, return_address: u32) -> Result<bool, Halt> {
+    fn push_frame<B: Bus>(&mut self, bus: &mut B, return_address: u32) -> Result<bool, Stop> {
         let align = self.system.aligns_stack();
         let sp = self.r[13];
         let padded = align && sp & 4 != 0;
@@ -274,14 +277,14 @@ impl Cpu {
             match self.store(bus, frame.wrapping_add(4 * index), Width::Word, word) {
                 Ok(()) => {}
                 Err(Trap::Fault(_)) => whole = false,
-                Err(Trap::Halt(halt)) => return Err(*halt),
+                Err(Trap::Halt(halt)) => return Err(halt),
             }
         }
         Ok(whole)
     }
 
     /// `ExceptionTaken`: DDI 0403E, section B1.5.6.
-    fn start_handler<B: Bus>(&mut self, bus: &mut B, number: u32, link: u32) -> Result<(), Halt> {
+    fn start_handler<B: Bus>(&mut self, bus: &mut B, number: u32, link: u32) -> Result<(), Stop> {
         if self.uses_process_stack() {
             std::mem::swap(&mut self.r[13], &mut self.other_sp);
         }
@@ -301,11 +304,11 @@ impl Cpu {
                 self.thumb = vector & 1 != 0;
                 Ok(())
             }
-            Err(Trap::Halt(halt)) => Err(*halt),
-            Err(Trap::Fault(_)) if number == HARD_FAULT => Err(Halt::LockedUp {
+            Err(Trap::Halt(halt)) => Err(halt),
+            Err(Trap::Fault(_)) if number == HARD_FAULT => Err(Stop::from(Halt::LockedUp {
                 pc: self.pc,
                 why: "the vector of HardFault cannot be read".to_string(),
-            }),
+            })),
             Err(Trap::Fault(_)) => {
                 self.system.record_vector_fault();
                 self.start_handler(bus, HARD_FAULT, link)
@@ -318,7 +321,7 @@ impl Cpu {
         &mut self,
         bus: &mut B,
         code: u32,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Stop> {
         let number = self.exception;
         let nested = self.exceptions.active().count_ones();
         let to_thread_is_fine = nested == 1 || self.system.allows_any_return_to_thread();
@@ -354,7 +357,7 @@ impl Cpu {
         for (index, word) in (0..).zip(&mut frame) {
             match self.load(bus, sp.wrapping_add(4 * index), Width::Word) {
                 Ok(value) => *word = value,
-                Err(Trap::Halt(halt)) => return Err(*halt),
+                Err(Trap::Halt(halt)) => return Err(halt),
                 Err(Trap::Fault(_)) => whole = false,
             }
         }
@@ -385,7 +388,7 @@ impl Cpu {
     }
 
     /// Answers a return that does not fit, without a new frame: DDI 0403E, section B1.5.8.
-    fn refuse_return<B: Bus>(&mut self, bus: &mut B, fault: Fault, code: u32) -> Result<(), Halt> {
+    fn refuse_return<B: Bus>(&mut self, bus: &mut B, fault: Fault, code: u32) -> Result<(), Stop> {
         bus.complain(self.now, self.pc, &fault.to_string());
         self.system.record_fault(fault.status_bit());
         let current = self.execution_priority();
@@ -399,10 +402,10 @@ impl Cpu {
             self.system.record_forced_hard_fault();
             HARD_FAULT
         } else {
-            return Err(Halt::LockedUp {
+            return Err(Stop::from(Halt::LockedUp {
                 pc: self.pc,
                 why: fault.to_string(),
-            });
+            }));
         };
         self.start_handler(bus, number, 0xf000_0000 | code & 0x0fff_ffff)
     }

@@ -446,7 +446,7 @@ impl Cpu {
     pub(super) fn branch_exchange<B: Bus>(&mut self, bus: &mut B, target: u32) -> Result<(), Trap> {
         if self.exception != 0 && target >> 28 == 0xf {
             self.check_last_in_it()?;
-            return self.return_from_exception(bus, target).map_err(Trap::from);
+            return self.return_from_exception(bus, target).map_err(Trap::Halt);
         }
         self.jump_exchange(target)
     }

@@ -175,7 +175,9 @@ impl Cpu {
             now: self.now,
             pc: self.r[15].wrapping_sub(4),
         });
-        self.observe(bus);
+        if bus.signals_changed() {
+            self.observe(bus);
+        }
         into_trap(result, address)
     }
 
@@ -207,7 +209,9 @@ impl Cpu {
             pc: self.r[15].wrapping_sub(4),
         };
         let result = bus.write(access, value);
-        self.observe(bus);
+        if bus.signals_changed() {
+            self.observe(bus);
+        }
         into_trap(result, address)
     }
 

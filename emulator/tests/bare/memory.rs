@@ -87,6 +87,10 @@ impl Bus for Memory {
         }
     }
 
+    fn signals_changed(&mut self) -> bool {
+        true
+    }
+
     fn service(&mut self, _: Time) -> Result<(), Halt> {
         Ok(())
     }

@@ -1,0 +1,200 @@
+//! Where interrupts and events come from.
+//!
+//! Each source keeps its interrupt lines and the moment at which it wants to be looked at, so that
+//! an access to one register costs a look at one source.
+
+use crate::time::Time;
+
+use super::blocks::Block;
+use super::clocks::ResetCause;
+use super::dma::CHANNELS;
+use super::{Chip, Iwdg, Wwdg, exti};
+
+/// A peripheral that interrupts, or that does something by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Dma,
+    Exti,
+    Usb,
+    Flash,
+    Rcc,
+    Iwdg,
+    Wwdg,
+    /// TIM1 to TIM4, counted from 0.
+    Timer(usize),
+    /// SPI1 and SPI2, counted from 0.
+    Spi(usize),
+    /// USART1 to USART3, counted from 0.
+    Usart(usize),
+}
+
+impl Source {
+    /// How many there are.
+    pub(super) const COUNT: usize = 16;
+
+    /// All of them.
+    pub(super) const ALL: [Self; Self::COUNT] = [
+        Self::Dma,
+        Self::Exti,
+        Self::Usb,
+        Self::Flash,
+        Self::Rcc,
+        Self::Iwdg,
+        Self::Wwdg,
+        Self::Timer(0),
+        Self::Timer(1),
+        Self::Timer(2),
+        Self::Timer(3),
+        Self::Spi(0),
+        Self::Spi(1),
+        Self::Usart(0),
+        Self::Usart(1),
+        Self::Usart(2),
+    ];
+
+    /// Its place in [`ALL`](Self::ALL).
+    pub(super) const fn index(self) -> usize {
+        match self {
+            Self::Dma => 0,
+            Self::Exti => 1,
+            Self::Usb => 2,
+            Self::Flash => 3,
+            Self::Rcc => 4,
+            Self::Iwdg => 5,
+            Self::Wwdg => 6,
+            Self::Timer(index) => 7 + index,
+            Self::Spi(index) => 11 + index,
+            Self::Usart(index) => 13 + index,
+        }
+    }
+}
+
+impl Block {
+    /// The source that an access to the block may change; None for those that change none, and for
+    /// RCC, which may change all.
+    pub(super) const fn source(self) -> Option<Source> {
+        Some(match self {
+            Self::Timer(index) => Source::Timer(index),
+            Self::Wwdg => Source::Wwdg,
+            Self::Iwdg => Source::Iwdg,
+            Self::Spi(index) => Source::Spi(index),
+            Self::Usart(index) => Source::Usart(index),
+            Self::Usb => Source::Usb,
+            Self::Exti | Self::Afio => Source::Exti,
+            Self::Dma => Source::Dma,
+            Self::Flash => Source::Flash,
+            _ => return None,
+        })
+    }
+}
+
+impl Chip {
+    /// Looks at a source again.
+    pub(super) fn update(&mut self, source: Source, now: Time) {
+        if source == Source::Exti && self.exti.watches_edges() {
+            let (pins, usb) = (&self.pins, &self.usb);
+            let wakes = if usb.wakes() { exti::USB_WAKE_UP } else { 0 };
+            self.exti.look(|port| pins.inputs(port), wakes);
+        }
+        let index = source.index();
+        self.lines[index] = self.lines_of(source);
+        self.events[index] = self.next_event_of(source, now);
+    }
+
+    /// Levels of the interrupt lines of a source: RM0008 rev 21, table 63.
+    fn lines_of(&self, source: Source) -> u64 {
+        let line = |number: usize, level: bool| u64::from(level) << number;
+        match source {
+            Source::Dma => (0..CHANNELS).fold(0, |lines, channel| {
+                lines | line(11 + channel, self.dma.interrupts(channel))
+            }),
+            Source::Exti => self.exti.interrupts(),
+            Source::Usb => {
+                let (high, low) = self.usb.interrupts();
+                line(19, high) | line(20, low)
+            }
+            Source::Flash => line(4, self.flash.interrupts()),
+            Source::Rcc | Source::Iwdg => 0,
+            Source::Wwdg => line(0, self.wwdg.interrupts()),
+            // TIM1 has a line for the update and one for the channels.
+            Source::Timer(0) => {
+                let flags = self.timers[0].interrupts();
+                line(25, flags & 1 != 0) | line(27, flags & !1 != 0)
+            }
+            Source::Timer(index) => line(27 + index, self.timers[index].interrupts() != 0),
+            Source::Spi(index) => line(35 + index, self.spis[index].interrupts()),
+            Source::Usart(index) => line(37 + index, self.usarts[index].interrupts()),
+        }
+    }
+
+    /// When a source wants to be looked at.
+    fn next_event_of(&self, source: Source, now: Time) -> Time {
+        match source {
+            Source::Dma | Source::Exti => Time::NEVER,
+            Source::Usb => self.usb.next_event(),
+            Source::Flash => self.flash.next_event(),
+            Source::Rcc => self.rcc.next_event(now),
+            Source::Iwdg => self.iwdg.next_event(),
+            Source::Wwdg => self.wwdg.next_event(self.clocks.apb1),
+            Source::Timer(index) => self.timers[index].next_event(self.timer_clock(index)),
+            Source::Spi(index) => self.spis[index].next_event(),
+            Source::Usart(index) => self.usarts[index].next_event(self.usart_clock(index)),
+        }
+    }
+
+    /// Does what a source wants done at `now`.
+    pub(super) fn service_source(&mut self, source: Source, now: Time) {
+        match source {
+            Source::Dma | Source::Exti => {}
+            Source::Usb => self.usb.service(now),
+            Source::Flash => self.flash.settle(now),
+            // A switch of the clock changes everything.
+            Source::Rcc => return self.refresh_all(now),
+            Source::Iwdg => {
+                if self.iwdg.bites(now) {
+                    self.iwdg = Iwdg::default();
+                    self.reset_cause = Some(ResetCause::IndependentWatchdog);
+                }
+            }
+            Source::Wwdg => {
+                if self.wwdg.service(now, self.clocks.apb1) {
+                    self.wwdg = Wwdg::default();
+                    self.reset_cause = Some(ResetCause::WindowWatchdog);
+                }
+            }
+            Source::Timer(index) => {
+                let clock = self.timer_clock(index);
+                self.timers[index].follow(now, clock);
+            }
+            Source::Spi(index) => self.service_spi(index, now),
+            Source::Usart(index) => self.service_usart(index, now),
+        }
+        self.stale |= 1 << source.index();
+        self.serve_dma(now);
+        self.update_stale(now);
+    }
+
+    /// Looks again at the sources that changed.
+    pub(super) fn update_stale(&mut self, now: Time) {
+        let mut stale = std::mem::take(&mut self.stale);
+        while stale != 0 {
+            let index = stale.trailing_zeros() as usize;
+            stale &= stale - 1;
+            if let Some(&source) = Source::ALL.get(index) {
+                self.update(source, now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_is_in_its_place() {
+        for (index, source) in Source::ALL.iter().enumerate() {
+            assert_eq!(source.index(), index);
+        }
+    }
+}
