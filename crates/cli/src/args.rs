@@ -275,7 +275,8 @@ pub(crate) struct ResetArgs {
 pub(crate) struct SimArgs {
     /// Which bench, as after `sim:` in a port; `flashwire list --sim` shows them
     pub(crate) bench: String,
-    /// Where to serve it: tcp:ADDRESS:PORT, or pty:LINK for a symbolic link to a new terminal
+    /// Where to serve it: tcp:ADDRESS:PORT, unix:PATH for a socket, or pty:LINK for a symbolic link to
+    /// a new terminal
     #[arg(long, value_name = "WHERE")]
     pub(crate) listen: String,
 }

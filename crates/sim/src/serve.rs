@@ -1,4 +1,4 @@
-//! A bench for foreign tools: on a TCP port or a pseudo-terminal, in real time.
+//! A bench for foreign tools: on a TCP port, a Unix socket or a pseudo-terminal, in real time.
 //!
 //! Tools come one after the other. What happens between two of them is a rule:
 //!
@@ -14,12 +14,19 @@
 //! tool has set there, and the format is taken to be right: Linux keeps no parity for a pty. If the
 //! tool runs with the preload library of the tests, which tells of parity and lines over a socket
 //! beside the port (`LINK.lines`), both are the tool's word. TCP has no settings at all: the speed is
-//! the key `baud`, the format right.
+//! the key `baud`, the format right. The same goes for Unix sockets.
+//!
+//! A bench on an I2C bus (`bus=i2c`) has no bytes on a wire but transfers: a TCP port or a Unix socket
+//! carries them as requests and answers (`docs/simulator.md`). The button is pressed there for a tool that
+//! comes while the loader does not run.
 
+mod bus;
 mod lines;
 mod port;
 #[cfg(unix)]
 mod pty;
+#[cfg(unix)]
+mod unix;
 mod wait;
 
 use std::fmt;
@@ -62,6 +69,8 @@ const MAX_UNREAD: usize = 64 * 1024;
 pub enum Listen {
     /// `tcp:ADDRESS:PORT`; port 0 lets the system choose one.
     Tcp(String),
+    /// `unix:PATH`: a Unix stream socket.
+    Unix(PathBuf),
     /// `pty:LINK`: a pseudo-terminal, with a symbolic link to it at this path.
     Pty(PathBuf),
 }
@@ -70,6 +79,7 @@ impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => write!(f, "tcp:{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Pty(link) => write!(f, "pty:{}", link.display()),
         }
     }
@@ -81,6 +91,7 @@ impl FromStr for Listen {
     fn from_str(text: &str) -> Result<Self, ServeError> {
         match text.split_once(':') {
             Some(("tcp", address)) if address.contains(':') => Ok(Self::Tcp(address.to_owned())),
+            Some(("unix", path)) if !path.is_empty() => Ok(Self::Unix(path.into())),
             Some(("pty", link)) if !link.is_empty() => Ok(Self::Pty(link.into())),
             _ => Err(ServeError::Place(text.to_owned())),
         }
@@ -92,7 +103,7 @@ impl FromStr for Listen {
 #[non_exhaustive]
 pub enum ServeError {
     /// The text names no place.
-    #[error("\"{0}\" is no place to listen on: write tcp:ADDRESS:PORT or pty:LINK")]
+    #[error("\"{0}\" is no place to listen on: write tcp:ADDRESS:PORT, unix:PATH or pty:LINK")]
     Place(String),
     /// The port is taken, the link cannot be made, or the like.
     #[error("cannot listen on {place}: {source}")]
@@ -105,9 +116,15 @@ pub enum ServeError {
     /// There is something else where the link was to be.
     #[error("{} exists and is no symbolic link", .0.display())]
     InTheWay(PathBuf),
-    /// A bus has no port that a program could open.
-    #[error("a bench on an I2C bus cannot be served on a port")]
+    /// There is something else where the socket was to be.
+    #[error("{} exists and is no socket", .0.display())]
+    NoSocket(PathBuf),
+    /// Transfers of a bus do not go through a terminal.
+    #[error("a bench on an I2C bus has no terminal: listen on unix:PATH or tcp:ADDRESS:PORT")]
     OnABus,
+    /// This operating system has no such thing.
+    #[error("there are no Unix sockets on this system")]
+    NoUnix,
     /// This operating system has no such thing.
     #[error("there are no pseudo-terminals on this system")]
     NoPty,
@@ -149,6 +166,8 @@ pub struct Server {
     told_settings: bool,
     /// What the tool has not read yet.
     unread: Vec<u8>,
+    /// What the tool has sent of requests that are not done yet: on a bus.
+    requests: Vec<u8>,
     /// Whether the files are behind the device.
     unsaved: bool,
 }
@@ -160,7 +179,7 @@ impl Server {
     /// All of [`ServeError`].
     pub fn open(spec: &str, listen: &Listen) -> Result<Self, ServeError> {
         let bench = Bench::open_with_lines(spec, Lines::default())?;
-        if bench.address().is_some() {
+        if bench.address().is_some() && matches!(listen, Listen::Pty(_)) {
             return Err(ServeError::OnABus);
         }
         let port = Port::open(listen, bench.wire().host_settings().baud)?;
@@ -176,12 +195,13 @@ impl Server {
             lines: None,
             told_settings: false,
             unread: Vec::new(),
+            requests: Vec::new(),
             unsaved: false,
         })
     }
 
-    /// What a tool is to open: `tcp:ADDRESS:PORT` with the port that the system chose, or the path
-    /// of the link.
+    /// What a tool is to open: `tcp:ADDRESS:PORT` with the port that the system chose, `unix:PATH`,
+    /// or the path of the link.
     pub fn place(&self) -> String {
         self.port.place()
     }
@@ -293,6 +313,7 @@ impl Server {
         // Who opens a port and says nothing only looks.
         self.tools += u32::from(self.greeted);
         self.unread.clear();
+        self.requests.clear();
         self.idle_since = std::time::Instant::now();
         self.unsaved = true;
         if let Some(lines) = &mut self.lines {
@@ -343,6 +364,11 @@ impl Server {
         let mut buffer = [0; 4096];
         loop {
             match self.port.read(&mut buffer)? {
+                Taken::Bytes(count) if self.bench.address().is_some() => {
+                    self.tool_is_there();
+                    self.requests.extend_from_slice(&buffer[..count]);
+                    self.do_transfers()?;
+                }
                 Taken::Bytes(count) => self.send(&buffer[..count]),
                 Taken::Nothing => return Ok(()),
                 Taken::End => {

@@ -126,6 +126,8 @@ pub struct Wire {
     timer: Duration,
     host: Settings,
     bus: Option<BusConfig>,
+    /// Bytes of the last write on a bus that the device acknowledged.
+    acknowledged: usize,
     now: Instant,
     /// From the host to the device.
     out: Channel,
@@ -152,6 +154,7 @@ impl Wire {
             timer: config.timer,
             host: config.host,
             bus: config.bus,
+            acknowledged: 0,
             now: Instant::default(),
             out: Channel::default(),
             back: Channel::default(),

@@ -10,7 +10,8 @@ pub struct Server(serve::Server);
 
 impl Server {
     /// Puts power on a bench (what stands after `sim:` in a port) and listens at `listen`:
-    /// `tcp:ADDRESS:PORT`, or `pty:LINK` for a symbolic link to a new terminal.
+    /// `tcp:ADDRESS:PORT`, `unix:PATH` for a socket, or `pty:LINK` for a symbolic link to a new
+    /// terminal.
     ///
     /// # Errors
     /// There is no such bench, or the place cannot be set up.

@@ -1,4 +1,4 @@
-//! The tool's side of a server: a TCP port or a pseudo-terminal.
+//! The tool's side of a server: a TCP port, a Unix socket or a pseudo-terminal.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -26,6 +26,8 @@ pub(super) enum Port {
         stream: Option<TcpStream>,
     },
     #[cfg(unix)]
+    Unix(super::unix::Unix),
+    #[cfg(unix)]
     Pty(super::pty::Pty),
 }
 
@@ -48,6 +50,10 @@ impl Port {
                 })
             }
             #[cfg(unix)]
+            Listen::Unix(path) => super::unix::Unix::open(path).map(Self::Unix),
+            #[cfg(not(unix))]
+            Listen::Unix(_) => Err(ServeError::NoUnix),
+            #[cfg(unix)]
             Listen::Pty(link) => super::pty::Pty::open(link, baud).map(Self::Pty),
             #[cfg(not(unix))]
             Listen::Pty(_) => {
@@ -65,6 +71,8 @@ impl Port {
                 Err(_) => "tcp:".to_owned(),
             },
             #[cfg(unix)]
+            Self::Unix(unix) => format!("unix:{}", unix.path().display()),
+            #[cfg(unix)]
             Self::Pty(pty) => pty.link().display().to_string(),
         }
     }
@@ -79,6 +87,8 @@ impl Port {
                 Some(stream) => wait::any(&[(stream, unread)], time),
                 None => wait::any(&[(listener, false)], time),
             },
+            #[cfg(unix)]
+            Self::Unix(unix) => wait::any(&[(&unix.waiting_for(), unread && tool)], time),
             #[cfg(unix)]
             Self::Pty(pty) if tool => {
                 wait::any(&[(&pty.master(), unread), (&pty.lines, false)], time)
@@ -107,6 +117,8 @@ impl Port {
                 Ok(stream.is_some())
             }
             #[cfg(unix)]
+            Self::Unix(unix) => unix.has_tool(),
+            #[cfg(unix)]
             Self::Pty(pty) => pty.has_tool(),
         }
     }
@@ -116,30 +128,17 @@ impl Port {
         match self {
             Self::Tcp { .. } => None,
             #[cfg(unix)]
+            Self::Unix(_) => None,
+            #[cfg(unix)]
             Self::Pty(pty) => pty.baud(),
         }
     }
 
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Taken> {
         match self {
-            Self::Tcp { stream, .. } => {
-                let Some(open) = stream else {
-                    return Ok(Taken::Nothing);
-                };
-                match open.read(buffer) {
-                    Ok(0) => {
-                        *stream = None;
-                        Ok(Taken::End)
-                    }
-                    Ok(count) => Ok(Taken::Bytes(count)),
-                    Err(error) if is_passing(&error) => Ok(Taken::Nothing),
-                    // A tool may end without a word.
-                    Err(_) => {
-                        *stream = None;
-                        Ok(Taken::End)
-                    }
-                }
-            }
+            Self::Tcp { stream, .. } => Ok(read_stream(stream, buffer)),
+            #[cfg(unix)]
+            Self::Unix(unix) => Ok(read_stream(&mut unix.stream, buffer)),
             #[cfg(unix)]
             Self::Pty(pty) => pty.read(buffer),
         }
@@ -149,17 +148,9 @@ impl Port {
     /// written.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp { stream, .. } => {
-                let Some(open) = stream else {
-                    return Ok(bytes.len());
-                };
-                match open.write(bytes) {
-                    Ok(count) => Ok(count),
-                    Err(error) if is_passing(&error) => Ok(0),
-                    // The next read says that it has gone.
-                    Err(_) => Ok(bytes.len()),
-                }
-            }
+            Self::Tcp { stream, .. } => Ok(write_stream(stream, bytes)),
+            #[cfg(unix)]
+            Self::Unix(unix) => Ok(write_stream(&mut unix.stream, bytes)),
             #[cfg(unix)]
             Self::Pty(pty) => pty.write(bytes),
         }
@@ -173,6 +164,11 @@ impl Port {
                 Ok(())
             }
             #[cfg(unix)]
+            Self::Unix(unix) => {
+                unix.stream = None;
+                Ok(())
+            }
+            #[cfg(unix)]
             Self::Pty(pty) => pty.hang_up(),
         }
     }
@@ -181,6 +177,8 @@ impl Port {
     pub(super) fn next_event(&mut self) -> io::Result<Option<Event>> {
         match self {
             Self::Tcp { .. } => Ok(None),
+            #[cfg(unix)]
+            Self::Unix(_) => Ok(None),
             #[cfg(unix)]
             Self::Pty(pty) => pty.lines.next(),
         }
@@ -191,13 +189,43 @@ impl Port {
         match self {
             Self::Tcp { .. } => {}
             #[cfg(unix)]
+            Self::Unix(_) => {}
+            #[cfg(unix)]
             Self::Pty(pty) => pty.lines.answer(),
         }
     }
 }
 
+fn read_stream<S: Read>(stream: &mut Option<S>, buffer: &mut [u8]) -> Taken {
+    let Some(open) = stream else {
+        return Taken::Nothing;
+    };
+    match open.read(buffer) {
+        Ok(count @ 1..) => Taken::Bytes(count),
+        Err(error) if is_passing(&error) => Taken::Nothing,
+        // A tool may end without a word.
+        Ok(0) | Err(_) => {
+            *stream = None;
+            Taken::End
+        }
+    }
+}
+
+/// Writes what the tool takes at once; what a tool that has gone does not take counts as written.
+fn write_stream<S: Write>(stream: &mut Option<S>, bytes: &[u8]) -> usize {
+    let Some(open) = stream else {
+        return bytes.len();
+    };
+    match open.write(bytes) {
+        Ok(count) => count,
+        Err(error) if is_passing(&error) => 0,
+        // The next read says that it has gone.
+        Err(_) => bytes.len(),
+    }
+}
+
 /// Errors that say "not now".
-fn is_passing(error: &io::Error) -> bool {
+pub(super) fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted

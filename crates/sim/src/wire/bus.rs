@@ -89,6 +89,11 @@ impl Wire {
         })
     }
 
+    /// How many bytes of the last write the device acknowledged, its address not counted.
+    pub fn acknowledged(&self) -> usize {
+        self.acknowledged
+    }
+
     /// One transfer, from the host's call to the host's answer.
     fn transfer(
         &mut self,
@@ -96,6 +101,7 @@ impl Wire {
         reading: bool,
         bytes: impl FnOnce(&mut Self) -> Result<(), Broken>,
     ) -> Result<(), BusFault> {
+        self.acknowledged = 0;
         self.advance(self.now + self.latency);
         // A clock that is still held from before is a busy bus.
         let done = self
@@ -143,6 +149,7 @@ impl Wire {
         self.pump();
         // The device has the byte; it is its acknowledge that is lost.
         if taken && fault != Some(FaultKind::Nak) {
+            self.acknowledged += 1;
             Ok(())
         } else {
             Err(Broken::Fault(refused))

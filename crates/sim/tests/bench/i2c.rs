@@ -434,23 +434,13 @@ fn gpio_lines_of_the_host_reach_the_pins() {
 
 #[test]
 fn a_bus_that_is_too_fast_is_held_against_the_host() {
-    let mut host = Host::open("stm32h743zi,baud=1000000");
+    let mut host = Host::open("stm32h743zi,i2c-hz=1000000");
     let before = host.now();
     host.says(&[0x01, 0xFE], ACK);
     // Three bytes out, two in, and what the loader holds the clock for.
     let took = (host.now() - before).as_micros();
     assert!((45..=45 + 60).contains(&took), "{took}");
     assert_eq!(host.complaints(), [ComplaintKind::Limit; 2]);
-}
-
-#[cfg(feature = "os")]
-#[test]
-fn a_bus_is_not_served_on_a_port() {
-    use flashwire_sim::serve::{Listen, ServeError, Server};
-
-    let listen = Listen::Tcp("127.0.0.1:0".to_owned());
-    let opened = Server::open("stm32h743zi,bus=i2c", &listen);
-    assert!(matches!(opened, Err(ServeError::OnABus)));
 }
 
 #[test]
@@ -470,11 +460,14 @@ fn what_no_such_bench_can_be_is_refused() {
         "address=0x78",
         "i2c-version=1.3",
         "hold-limit-ms=x",
+        "i2c-hz=0",
+        "i2c-hz=5000001",
     ] {
         let opened = Bench::open(&format!("stm32h743zi,{value}"));
         assert!(matches!(opened, Err(BenchError::Value { .. })), "{value}");
     }
-    assert_eq!(Bench::open("stm32h743zi").unwrap().method(), "stm32");
+    let bench = Bench::open("stm32h743zi,address=0x39").unwrap();
+    assert_eq!((bench.method(), bench.address()), ("stm32", None));
     let bench = Bench::open("stm32h743zi,bus=i2c").unwrap();
     assert_eq!((bench.method(), bench.address()), ("stm32-i2c", Some(0x4E)));
 }

@@ -8,5 +8,7 @@ mod loader;
 mod names;
 mod protection;
 #[cfg(feature = "os")]
+mod served_bus;
+#[cfg(feature = "os")]
 mod serving;
 mod wire;

@@ -13,17 +13,17 @@ use flashwire_sim::stm32::ChipState;
 const ACK: u8 = 0x79;
 
 /// Nothing here takes longer, and nothing waits longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server in a thread of its own; it ends with this.
-struct Served {
-    place: String,
+pub(super) struct Served {
+    pub(super) place: String,
     stop: CancelFlag,
     thread: Option<JoinHandle<Server>>,
 }
 
 impl Served {
-    fn open(spec: &str, listen: &str) -> Self {
+    pub(super) fn open(spec: &str, listen: &str) -> Self {
         let listen: Listen = listen.parse().expect("a place");
         let mut server = Server::open(spec, &listen).expect("a server");
         let place = server.place();
@@ -44,11 +44,11 @@ impl Served {
         }
     }
 
-    fn tcp(spec: &str) -> Self {
+    pub(super) fn tcp(spec: &str) -> Self {
         Self::open(spec, "tcp:127.0.0.1:0")
     }
 
-    fn connect(&self) -> TcpStream {
+    pub(super) fn connect(&self) -> TcpStream {
         let address = self.place.strip_prefix("tcp:").expect("a TCP place");
         let stream = TcpStream::connect(address).expect("connected");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
@@ -57,7 +57,7 @@ impl Served {
     }
 
     /// Ends the server and returns it.
-    fn end(mut self) -> Server {
+    pub(super) fn end(mut self) -> Server {
         self.stop.raise();
         let thread = self.thread.take().expect("still there");
         thread.join().expect("no panic")
@@ -221,7 +221,15 @@ fn a_server_ends_after_so_many_tools_or_when_nobody_comes() {
 
 #[test]
 fn places_that_cannot_be_are_refused() {
-    for place in ["", "tcp:", "tcp:4000", "pty:", "unix:/tmp/x", "/dev/ttyS0"] {
+    for place in [
+        "",
+        "tcp:",
+        "tcp:4000",
+        "pty:",
+        "unix:",
+        "socket:/tmp/x",
+        "/dev/ttyS0",
+    ] {
         assert!(
             matches!(place.parse::<Listen>(), Err(ServeError::Place(_))),
             "{place}"
