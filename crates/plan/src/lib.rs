@@ -57,6 +57,7 @@ mod error;
 mod execute;
 mod geometry;
 pub mod image;
+pub mod layout;
 mod meter;
 mod options;
 mod plan;
@@ -71,6 +72,7 @@ pub use geometry::{
     MOST_UNITS, Program, Rewrite, Run,
 };
 pub use image::{Format, Image, ImageError, ParseOptions, Segment};
+pub use layout::{Layout, LayoutError, Region};
 pub use meter::{Event, OnEvent, Phase};
 pub use options::{EraseChoice, Options};
 pub use plan::{ErasedKind, Plan, Step, Summary, needs, plan, plan_erase, plan_verify};
