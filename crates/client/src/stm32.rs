@@ -22,6 +22,7 @@ mod pipeline;
 mod protect;
 mod reading;
 mod resynchronise;
+mod sectors;
 mod speed;
 mod synchronise;
 mod target;
@@ -35,6 +36,7 @@ pub use parts::{
 };
 pub use pipeline::Pipeline;
 pub use reading::Reading;
+pub use sectors::SectorsError;
 pub use speed::SPEEDS;
 pub use synchronise::Synchronised;
 pub use target::Target;

@@ -21,6 +21,7 @@ pub mod families;
 pub mod files;
 pub mod images;
 pub mod number;
+pub mod parts;
 pub mod places;
 pub mod port;
 mod session;
@@ -28,9 +29,9 @@ mod shared;
 mod watch;
 
 pub use error::{Error, Exit, Hint, Problem};
-pub use flashwire_client::stm32::Pipeline;
-pub use flashwire_link::CancelFlag;
+pub use flashwire_client::stm32::{Parts, Pipeline};
 pub use flashwire_link::reset::ResetSpec;
+pub use flashwire_link::{CancelFlag, Parity};
 #[cfg(feature = "os")]
 pub use flashwire_link::{Port as SerialPort, PortKind};
 pub use flashwire_plan::image::Note;
@@ -39,8 +40,8 @@ pub use flashwire_plan::{
 };
 pub use port::Port;
 pub use session::{
-    Backup, BackupOptions, Info, Job, OpenOptions, Outcome, Session, Speed, Started, Stm32Info,
-    WriteOptions, reset_by_lines,
+    Backup, BackupOptions, Checksum, Info, Job, OpenOptions, Outcome, Protection, Session, Speed,
+    Started, Stm32Info, WriteOptions, WriteProtect, reset_by_lines,
 };
 pub use watch::{Progress, Unwatched, Watcher};
 

@@ -9,11 +9,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flashwire::config::Config;
-use flashwire::error::{Aftermath, Kept, hint};
+use flashwire::error::{Access, Aftermath, Kept, hint};
 use flashwire::files::FileError;
 use flashwire::port::PortError;
-use flashwire::{Error, Exit, Problem, ResetSpec};
-use flashwire_client::stm32::{self, Command, Phase, Reading, Step};
+use flashwire::{Error, Exit, Parts, Problem, ResetSpec};
+use flashwire_client::stm32::{self, Command, Phase, Reading, SectorsError, Step};
 use flashwire_link::LinkError;
 use flashwire_plan::image::{Place, WriteError};
 use flashwire_plan::{EraseUnit, Format, ImageError, Mismatch, PlanError, TargetState};
@@ -159,7 +159,44 @@ fn samples() -> Vec<Error> {
         on_port(LinkError::Closed).during("writing"),
         on_port(LinkError::Stalled).during("writing"),
         on_port(LinkError::Io(io::ErrorKind::BrokenPipe.into())),
-        on_port(Problem::ReadProtected),
+        on_port(Problem::ReadProtected {
+            access: Access::Read,
+        }),
+        on_port(Problem::ReadProtected {
+            access: Access::Write,
+        }),
+        on_port(Problem::WriteProtected {
+            ranges: Vec::from([0x0800_0000..0x0800_1000]),
+        }),
+        on_port(Problem::WriteProtected {
+            ranges: vec![0x0800_0000..0x0800_1000, 0x0800_4000..0x0802_0000],
+        }),
+        on_port(Problem::NotTaken {
+            what: "write protection",
+        }),
+        on_port(Problem::NotBack {
+            done: "the read protection is removed".to_owned(),
+            source: stm32::Error::NotSynchronised,
+        }),
+        on_port(Problem::Sectors {
+            part: "STM32H74xxx/75xxx".to_owned(),
+            source: SectorsError::Unknown,
+        }),
+        on_port(Problem::Sectors {
+            part: "STM32G07xxx/08xxx".to_owned(),
+            source: SectorsError::TooManyPieces { pieces: 3, most: 2 },
+        }),
+        on_port(Problem::NoSuchPage {
+            first: 120,
+            count: 10,
+            in_all: 128,
+        }),
+        on_port(Problem::Cancelled).with_state("the read protection may be removed or not"),
+        Problem::Parts {
+            path: "parts.csv".into(),
+            source: Parts::with_file("product_id\nabc\n").unwrap_err(),
+        }
+        .into(),
         on_port(Problem::NoResetLine),
         Problem::NoLine("the DTR line is not supported by this port".to_owned()).into(),
         on_port(Problem::UnknownPart {
@@ -304,7 +341,10 @@ fn aftermaths() -> Vec<Error> {
         left(lost(state(3, None, false)), Kept::Dropped),
         left(state(3, Some(0x0800_0800), false), file()),
         left(done, Kept::Nothing),
-        on_port(Problem::ReadProtected).leaving(differs),
+        on_port(Problem::ReadProtected {
+            access: Access::Write,
+        })
+        .leaving(differs),
     ]
 }
 

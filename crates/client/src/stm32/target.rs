@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::ops::{ControlFlow, Range};
+use std::time::Duration;
 
 use flashwire_plan::{EraseUnit, Failure, FlashDevice, Geometry, Mismatch, Tick};
 use flashwire_protocol::stm32::{
@@ -10,7 +11,7 @@ use flashwire_protocol::stm32::{
 };
 
 use super::geometry::{self, Pages};
-use super::{Bootloader, Error, Identity, Phase, Quirk};
+use super::{Bootloader, Error, Identity, Parts, Phase, Quirk};
 
 /// An identified STM32: its flash as a [`FlashDevice`], and the conversation with its loader for
 /// everything else.
@@ -56,6 +57,92 @@ impl Target {
     /// command that resets the chip comes [`Bootloader::synchronise`] before anything here.
     pub fn loader_mut(&mut self) -> &mut Bootloader {
         &mut self.loader
+    }
+
+    /// Finds out anew what the chip is: after a reset that changed its protection, more of it may be
+    /// known than before, or less. The loader has been greeted again.
+    ///
+    /// # Errors
+    /// As [`Bootloader::identify`].
+    pub fn identify_again(&mut self, parts: &Parts) -> Result<(), Error> {
+        self.identity = self.loader.identify(parts)?;
+        self.pages = Pages::of(&self.identity);
+        self.geometry = geometry::of(&self.identity, &self.loader, &self.pages);
+        self.ready = false;
+        self.seen.clear();
+        Ok(())
+    }
+
+    /// Longest time that removing the read protection takes, which erases the flash.
+    pub fn wipe_most(&self) -> Duration {
+        geometry::mass_erase_most(&self.identity)
+    }
+
+    /// Reads memory of any kind that the loader lets one read: RAM, option bytes, system memory.
+    ///
+    /// # Errors
+    /// [`Failure::Stopped`] if `tick` said so, else what the loader or the link did:
+    /// [`Error::Nack`] at the address where the loader does not want to read there.
+    pub fn read_memory(
+        &mut self,
+        address: u32,
+        out: &mut [u8],
+        tick: &mut Tick<'_>,
+    ) -> Result<(), Failure> {
+        self.make_ready().map_err(failure)?;
+        self.read_blocks(address, out, tick)
+    }
+
+    /// Writes memory that needs no erase: RAM, or flash that is erased; a multiple of four bytes.
+    /// Flash written so is not verified.
+    ///
+    /// # Errors
+    /// As [`read_memory`](Self::read_memory); [`Error::BlockSize`].
+    pub fn write_memory(
+        &mut self,
+        address: u32,
+        data: &[u8],
+        tick: &mut Tick<'_>,
+    ) -> Result<(), Failure> {
+        self.make_ready().map_err(failure)?;
+        self.seen.clear();
+        for block in block_ranges(address, data.len()) {
+            let at = address + block.start as u32;
+            let piece = &data[block.clone()];
+            // Saying it again after a failure does no harm: RAM and erased flash take the same twice.
+            let written = self.loader.persist(|l| l.write_memory(at, piece));
+            written
+                .map_err(|error| self.explained(error))
+                .map_err(failure)?;
+            proceed(tick, block.len())?;
+        }
+        Ok(())
+    }
+
+    /// The CRC of a range as [`FlashCrc`] computes it, and whether the loader computed it; where it
+    /// cannot, the range is read. What is left of the last word is filled up with the erased value.
+    ///
+    /// # Errors
+    /// As [`read_memory`](Self::read_memory).
+    pub fn crc(&mut self, range: Range<u32>, tick: &mut Tick<'_>) -> Result<(u32, bool), Failure> {
+        self.make_ready().map_err(failure)?;
+        let aligned = (range.start | range.end).is_multiple_of(CHECKSUM_ALIGN_BYTES);
+        if aligned && self.loader.has_checksum() {
+            match self.loader.persist(|l| l.checksum(range.clone())) {
+                Ok(crc) => {
+                    proceed(tick, range.len())?;
+                    return Ok((crc, true));
+                }
+                // Some loaders compute over flash only: what they refuse can still be read.
+                Err(error) if error.may_pass() => {}
+                Err(error) => return Err(failure(error)),
+            }
+        }
+        let mut content = vec![0; range.len()];
+        self.read_blocks(range.start, &mut content, tick)?;
+        let mut crc = FlashCrc::default();
+        crc.update_bytes(&content, self.geometry.erased);
+        Ok((crc.value(), false))
     }
 
     /// Gives the conversation back.

@@ -2,7 +2,8 @@
 //!
 //! Loaders acknowledge writes and erases of protected flash and drop them (AN2662, "Write Memory"),
 //! so it has to be known before. What is not certain counts as not protected: option bytes that
-//! differ from their complements, families whose option bytes stand in registers only.
+//! differ from their complements. Families whose option bytes stand in registers only cannot be
+//! asked at all.
 
 use std::ops::Range;
 
@@ -13,23 +14,26 @@ use super::{Bootloader, Error, Family, Identity, Part};
 type ProtectedPages = Vec<Range<u64>>;
 
 impl Bootloader {
-    /// The write-protected parts of the flash in order of address; empty also where nothing can be
-    /// known.
+    /// The write-protected parts of the flash in order of address. `None` where nothing can be
+    /// known: a part or a family whose option bytes nobody can read.
     ///
     /// # Errors
     /// As [`read_memory`](Self::read_memory), but for refusals.
-    pub fn write_protected(&mut self, identity: &Identity) -> Result<Vec<Range<u64>>, Error> {
+    pub fn write_protected(
+        &mut self,
+        identity: &Identity,
+    ) -> Result<Option<Vec<Range<u64>>>, Error> {
         let pages = Pages::of(identity);
         let part = &identity.part;
         let (Some(options), false) = (&part.option_bytes, pages.is_empty()) else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let protected = match part.family {
             Family::F0 | Family::F1 | Family::F3 => self.bits_of_f1(part, options.start)?,
             Family::F2 | Family::F4 => self.bits_of_f4(options, pages.count())?,
             Family::L0 | Family::L1 => self.bits_of_l1(part, options)?,
             Family::G0 | Family::G4 | Family::L4 => self.areas(part, options, pages.count())?,
-            _ => Vec::new(),
+            _ => return Ok(None),
         };
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for page in 0..pages.count() {
@@ -42,7 +46,7 @@ impl Bootloader {
                 _ => ranges.push(range),
             }
         }
-        Ok(ranges)
+        Ok(Some(ranges))
     }
 
     /// F0, F1, F3: WRP0 to WRP3 from offset 8 on, each byte followed by its complement. A cleared
@@ -142,20 +146,14 @@ impl Bootloader {
         const AREA_A: u32 = 0x18;
         /// Offset of area 2A on a G0 with two banks.
         const AREA_2A_G0: u32 = 0x48;
-        /// Start of the second bank's option bytes on an L4. Parts with one bank have none.
-        const SECOND_BANK_L4: u32 = 0x1FFF_F800;
-        /// Pages of one bank of the largest G0.
-        const BANK_PAGES_G0: u16 = 128;
-        let (mask, second) = match part.family {
-            Family::G0 => (
-                0x7F,
-                (pages > BANK_PAGES_G0).then_some(options.start + AREA_2A_G0),
-            ),
-            _ => {
-                let second = options.end > SECOND_BANK_L4;
-                (0xFF, second.then_some(SECOND_BANK_L4 + AREA_A))
-            }
+        let mask = match part.family {
+            Family::G0 => 0x7F,
+            _ => 0xFF,
         };
+        let second = has_two_banks(part, pages).then_some(match part.family {
+            Family::G0 => options.start + AREA_2A_G0,
+            _ => SECOND_BANK_L4 + AREA_A,
+        });
         let mut banks = vec![(0, options.start + AREA_A)];
         banks.extend(second.map(|at| (u64::from(pages / 2), at)));
         let mut protected = Vec::new();
@@ -177,5 +175,22 @@ impl Bootloader {
             }
         }
         Ok(protected)
+    }
+}
+
+/// Start of the second bank's option bytes on an L4. Parts with one bank have none. RM0351, "Option
+/// byte organization".
+const SECOND_BANK_L4: u32 = 0x1FFF_F800;
+
+/// Whether the flash has areas for a second bank.
+pub(super) fn has_two_banks(part: &Part, pages: u16) -> bool {
+    /// Pages of one bank of the largest G0.
+    const BANK_PAGES_G0: u16 = 128;
+    match part.family {
+        Family::G0 => pages > BANK_PAGES_G0,
+        _ => part
+            .option_bytes
+            .as_ref()
+            .is_some_and(|options| options.end > SECOND_BANK_L4),
     }
 }

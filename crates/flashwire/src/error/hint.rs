@@ -45,7 +45,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 51] = [
+pub const ALL: [&Hint; 56] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -76,7 +76,11 @@ pub const ALL: [&Hint; 51] = [
     &LINK_LOST,
     &LINK_STALLED,
     &LINK_FAILED,
+    &STM32_NOT_BACK,
     &READ_PROTECTED,
+    &WRITE_PROTECTED,
+    &PROTECTION_NOT_TAKEN,
+    &SECTORS_UNKNOWN,
     &NO_RESET_LINE,
     &PART_UNKNOWN,
     &WRONG_MACHINE,
@@ -95,6 +99,7 @@ pub const ALL: [&Hint; 51] = [
     &IMAGE_BAD,
     &FORMAT_DISAGREES,
     &BENCH_FILE_BAD,
+    &PARTS_BAD,
     &CANCELLED,
     &DEFECT,
 ];
@@ -466,15 +471,67 @@ The system reported an error on a port that was working, and the error quotes it
 that when their supply dips or their cable is loose.\n",
 };
 
+pub(crate) static STM32_NOT_BACK: Hint = Hint {
+    code: "stm32-not-back",
+    exit: Exit::Silent,
+    likely: "BOOT0 is low again, so that the reset started the application",
+    remedy: "set BOOT0 high, press reset, and run the same command again",
+    text: "\
+Changing a protection or an option byte ends in a reset of the chip, and what runs after a reset is
+decided by BOOT0 (on some parts by option bytes too). Keep BOOT0 high until the job is done, or name
+the lines that reach the chip (--reset dtr=nrst,rts=boot0). What had been done before stays done:
+the same command again finds it so and goes on from there.
+",
+};
+
 pub(crate) static READ_PROTECTED: Hint = Hint {
     code: "read-protected",
     exit: Exit::Refused,
     likely: "somebody protected the chip on purpose",
-    remedy: "remove the protection (Readout Unprotect); that erases the whole flash",
+    remedy: "the same with --unprotect: it removes the protection, which erases the whole flash, and goes on",
     text: "\
-Read-out protection (RDP) is on: the bootloader refuses to read, write and erase. Nothing was
-changed. The only way out is to remove the protection, and the chip then erases its whole flash by
-itself: what is on it is lost for good.\n",
+Read-out protection (RDP level 1) is on: the bootloader refuses to read, write and erase. Nothing
+was changed. The only way out is to remove the protection, and the chip then erases its whole flash
+by itself: what is on it is lost for good.
+  flashwire write FILE --unprotect     removes it and goes on; asks first, unless --yes
+  flashwire stm32 unprotect            only removes it
+`flashwire stm32 protect` is what sets it.\n",
+};
+
+pub(crate) static WRITE_PROTECTED: Hint = Hint {
+    code: "write-protected",
+    exit: Exit::Refused,
+    likely: "somebody protected these sectors on purpose",
+    remedy: "the same with --unprotect: it removes the write protection of the whole flash and goes on",
+    text: "\
+Write protection (WRP) is on for some of what was to be erased or written. The bootloader would
+acknowledge and do nothing, so nothing was sent and nothing was changed. Removing the protection
+erases nothing, but it can only be removed for all sectors at once.
+  flashwire write FILE --unprotect     removes it and goes on
+  flashwire stm32 write-unprotect      only removes it
+`flashwire stm32 write-protect` is what sets it; `flashwire info` shows what is protected.\n",
+};
+
+pub(crate) static PROTECTION_NOT_TAKEN: Hint = Hint {
+    code: "protection-not-taken",
+    exit: Exit::Failed,
+    likely: "the supply failed in that moment, or a clone that only pretends",
+    remedy: "`flashwire info -p {port}`, then the same command again",
+    text: "\
+The bootloader acknowledged a change of the chip's protection, and when the chip was looked at again
+the change was not there. Power that fails while option bytes are written does that; so do clones
+whose bootloader answers as ST's and does less.\n",
+};
+
+pub(crate) static SECTORS_UNKNOWN: Hint = Hint {
+    code: "sectors-unknown",
+    exit: Exit::Refused,
+    likely: "a part whose sectors nobody has described, or more pieces than it has areas",
+    remedy: "--sectors with the codes that the part's reference manual gives",
+    text: "\
+What the codes of the Write Protect command stand for differs from family to family: numbers of
+groups of pages, or first and last page of an area. For this part it is not known, or it has fewer
+areas than the ranges that were given would need. --sectors passes codes on as they are.\n",
 };
 
 pub(crate) static NO_RESET_LINE: Hint = Hint {
@@ -665,6 +722,21 @@ pub(crate) static BENCH_FILE_BAD: Hint = Hint {
 The file that keeps a bench's flash (image=FILE), or the one beside it that keeps its option bytes
 (FILE.state), is not that of this bench: larger than its flash, no regular file, or damaged. Delete
 both to begin with a new chip.
+",
+};
+
+pub(crate) static PARTS_BAD: Hint = Hint {
+    code: "parts-bad",
+    exit: Exit::File,
+    likely: "a field is misspelt, or the columns have shifted",
+    remedy: "correct that line; docs/stm32.md describes the columns",
+    text: "\
+--parts FILE adds parts to the built-in table, or puts others in their place. It is a table with
+commas whose first line names its columns; `product_id` is the only one that it must have, and what
+it leaves out is what flashwire assumes of a part that it does not know:
+  product_id,name,family,flash_kib,layout,program_unit
+  0x7AB,My new part,G0,128,2K*,8
+A wrong line is an error and never skipped, because a wrong page size erases the wrong pages.
 ",
 };
 

@@ -13,7 +13,7 @@ use std::fmt;
 
 pub use aftermath::{Aftermath, Kept};
 pub use hint::{Exit, Hint};
-pub use problem::Problem;
+pub use problem::{Access, Problem};
 
 /// Why a job did not get done.
 ///
@@ -21,8 +21,10 @@ pub use problem::Problem;
 #[derive(Debug)]
 pub struct Error {
     problem: Box<Problem>,
-    setting: Setting,
+    setting: Box<Setting>,
     aftermath: Option<Box<Aftermath>>,
+    /// What is known of the target where no job was under way; a sentence fragment.
+    state: Option<String>,
 }
 
 /// Where and when an error happened, as far as the problem does not say so by itself.
@@ -70,6 +72,7 @@ impl Error {
         let mut facts: Vec<String> = self.problem.fact().into_iter().collect();
         match &self.aftermath {
             Some(aftermath) => facts.extend(aftermath.sentences()),
+            None if self.state.is_some() => facts.extend(self.state.clone()),
             None if matches!(*self.problem, Problem::Cancelled) => {
                 facts.push(aftermath::UNTOUCHED.to_owned());
             }
@@ -115,6 +118,13 @@ impl Error {
         self
     }
 
+    /// The same error, with what is known of the target now: a sentence fragment.
+    #[must_use]
+    pub fn with_state(mut self, state: impl Into<String>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+
     /// The same error, while doing something.
     #[must_use]
     pub fn during(mut self, activity: impl Into<String>) -> Self {
@@ -135,8 +145,9 @@ impl<P: Into<Problem>> From<P> for Error {
         let problem = Box::new(problem.into());
         Self {
             problem,
-            setting: Setting::default(),
+            setting: Box::default(),
             aftermath: None,
+            state: None,
         }
     }
 }

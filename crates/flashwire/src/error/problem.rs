@@ -2,9 +2,10 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 
-use flashwire_client::stm32::{self, Reading};
+use flashwire_client::stm32::{self, PartsError, Reading, SectorsError};
 use flashwire_link::LinkError;
 use flashwire_link::reset::ResetError;
 use flashwire_plan::image::WriteError;
@@ -18,6 +19,15 @@ use super::hint::{self, Hint};
 use crate::config::ConfigError;
 use crate::files::FileError;
 use crate::port::PortError;
+
+/// What is wanted of a flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To know what is in it.
+    Read,
+    /// To change it, or its protection.
+    Write,
+}
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +55,14 @@ pub enum Problem {
         path: PathBuf,
         /// What is wrong.
         source: ConfigError,
+    },
+    /// A table of parts is wrong.
+    #[error("{}, {source}", path.display())]
+    Parts {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: PartsError,
     },
     /// A file cannot be read or written.
     #[error(transparent)]
@@ -80,8 +98,49 @@ pub enum Problem {
     #[error("{}", plan_sentence(.0))]
     Plan(#[from] PlanError),
     /// The chip refuses to be read, written and erased.
-    #[error("the chip is read protected: it can neither be read nor written")]
-    ReadProtected,
+    #[error("the chip is read protected (RDP): it can neither be read nor written")]
+    ReadProtected {
+        /// What was wanted of it.
+        access: Access,
+    },
+    /// Some of what was to be changed is protected.
+    #[error("{} write protected (WRP)", are(ranges))]
+    WriteProtected {
+        /// What of it, in order of address.
+        ranges: Vec<Range<u64>>,
+    },
+    /// The chip acknowledged a change of its protection, and it is not there.
+    #[error("the chip acknowledged it, but {what} did not take effect")]
+    NotTaken {
+        /// What was to be changed.
+        what: &'static str,
+    },
+    /// The chip reset itself, as it should, and its bootloader does not answer any more.
+    #[error("{done}, but the chip did not come back to its bootloader")]
+    NotBack {
+        /// What was done before.
+        done: String,
+        /// What it was greeted with.
+        source: stm32::Error,
+    },
+    /// The sectors that can be write protected are not known, or not enough.
+    #[error("{part}: {source}")]
+    Sectors {
+        /// What the chip is called.
+        part: String,
+        /// Why.
+        source: SectorsError,
+    },
+    /// Pages that the chip does not have.
+    #[error("there are no {count} pages from page {first} on: this flash has {in_all}")]
+    NoSuchPage {
+        /// The first page.
+        first: u64,
+        /// How many were named.
+        count: u64,
+        /// How many there are.
+        in_all: u64,
+    },
     /// Nothing is known that resets the chip.
     #[error("no line is known to reset the chip")]
     NoResetLine,
@@ -130,6 +189,16 @@ pub enum Problem {
     /// A defect of this program.
     #[error("this should be impossible: {0}")]
     Defect(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+/// `0x08000000..0x08001000 is`, `... and ... are`.
+fn are(ranges: &[Range<u64>]) -> String {
+    let spans: Vec<String> = ranges
+        .iter()
+        .map(|range| format!("{:#010x}..{:#010x}", range.start, range.end))
+        .collect();
+    let verb = if spans.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", spans.join(" and "))
 }
 
 fn open_sentence(link: &str, source: &LinkError) -> String {
@@ -236,6 +305,7 @@ impl Problem {
             Self::Bench(error) => bench_hint(error),
             Self::Reset(_) => &hint::RESET_SYNTAX,
             Self::Config { .. } => &hint::CONFIG_BAD,
+            Self::Parts { .. } => &hint::PARTS_BAD,
             Self::File(error) => file_hint(error),
             Self::Image(error) => image_hint(error),
             Self::Inexpressible(_) => &hint::INEXPRESSIBLE,
@@ -246,7 +316,12 @@ impl Problem {
             Self::Link(error) => link_hint(error),
             Self::Stm32(error) => stm32_hint(error),
             Self::Plan(error) => plan_hint(error),
-            Self::ReadProtected => &hint::READ_PROTECTED,
+            Self::ReadProtected { .. } => &hint::READ_PROTECTED,
+            Self::WriteProtected { .. } => &hint::WRITE_PROTECTED,
+            Self::NotTaken { .. } => &hint::PROTECTION_NOT_TAKEN,
+            Self::NotBack { .. } => &hint::STM32_NOT_BACK,
+            Self::Sectors { .. } => &hint::SECTORS_UNKNOWN,
+            Self::NoSuchPage { .. } => &hint::OUT_OF_RANGE,
             Self::NoResetLine => &hint::NO_RESET_LINE,
             Self::NoLine(_) => &hint::NO_LINE,
             Self::UnknownPart { .. } => &hint::PART_UNKNOWN,
@@ -322,6 +397,15 @@ impl Problem {
                 unit_bytes,
             } => {
                 format!("--address {:#010x}", address / unit_bytes * unit_bytes)
+            }
+            Self::ReadProtected {
+                access: Access::Read,
+            } => error.fill(
+                "`flashwire stm32 unprotect -p {port}` makes it usable again, and erases the whole \
+                 flash: its content cannot be had",
+            ),
+            Self::NoSuchPage { in_all, .. } => {
+                format!("pages from 0 to {}", in_all.saturating_sub(1))
             }
             _ => error.fill(self.hint().remedy),
         }

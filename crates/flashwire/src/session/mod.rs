@@ -6,7 +6,9 @@
 //! exists.
 
 mod info;
+mod memory;
 mod open;
+mod protection;
 mod write;
 
 use std::cell::RefCell;
@@ -17,14 +19,16 @@ use std::time::Duration;
 use flashwire_client::stm32;
 use flashwire_link::reset::{self, Way};
 use flashwire_link::{CancelFlag, Link};
-use flashwire_plan::{Cause, Event, FlashDevice, Phase, RunError, plan_erase, plan_verify};
+use flashwire_plan::{Cause, Event, FlashDevice, Phase, Plan, RunError, plan_erase, plan_verify};
 use flashwire_sim::SimLink;
 
 pub use info::{Info, Stm32Info};
+pub use memory::Checksum;
 pub use open::{OpenOptions, Speed, reset_by_lines};
+pub use protection::{Protection, WriteProtect};
 pub use write::{Backup, BackupOptions, Job, Outcome, WriteOptions};
 
-use crate::error::{Aftermath, Error, Kept, Problem};
+use crate::error::{Access, Aftermath, Error, Kept, Problem};
 use crate::images::Firmware;
 use crate::watch::{Reporter, Stage, Watcher};
 
@@ -39,6 +43,10 @@ pub struct Session {
     device: Device,
     /// The wiring that reached the bootloader; `None` if it answered by itself.
     way: Option<Way>,
+    /// What is known of parts, for when the chip has to be identified again.
+    parts: stm32::Parts,
+    /// What is protected, once it has been asked.
+    protection: Option<Protection>,
     cancel: CancelFlag,
     told_of_fall_back: bool,
 }
@@ -82,7 +90,7 @@ impl Session {
     /// # Errors
     /// The range is not all flash, the chip is protected, or the link failed.
     pub fn read(&mut self, range: Range<u64>, watcher: &mut dyn Watcher) -> Result<Vec<u8>, Error> {
-        self.check_readable()?;
+        self.check_accessible(Access::Read)?;
         let stage = Stage::single(Phase::Reading);
         let read = self.watched(stage, watcher, |device, on_event| {
             flashwire_plan::read_range(device, range, on_event)
@@ -95,7 +103,7 @@ impl Session {
     /// # Errors
     /// The chip is protected, or the image is not for it.
     pub fn plan_verify(&mut self, firmware: &Firmware, name: &str) -> Result<Job, Error> {
-        self.check_readable()?;
+        self.check_accessible(Access::Read)?;
         let image = self.fitting(firmware).map_err(|error| error.about(name))?;
         let geometry = self.device.flash().geometry().clone();
         let plan = plan_verify(&geometry, &image);
@@ -106,12 +114,13 @@ impl Session {
     /// Plans the erasing of `range`, or of everything.
     ///
     /// # Errors
-    /// The range is not made of whole erase units.
+    /// The range is not made of whole erase units, or some of it is protected.
     pub fn plan_erase(&mut self, range: Option<Range<u64>>, verify: bool) -> Result<Job, Error> {
         self.check_writable(range.is_none())?;
         let geometry = self.device.flash().geometry().clone();
         let plan = plan_erase(&geometry, range, verify);
         let plan = plan.map_err(|error| self.on_port(error))?;
+        self.check_unprotected(changed(&plan))?;
         Ok(Job::of(plan, None, ""))
     }
 
@@ -222,9 +231,7 @@ impl Session {
                 ControlFlow::Continue(())
             }
         });
-        for warning in self.take_warnings() {
-            watcher.warn(&warning);
-        }
+        self.pass_on_warnings(watcher);
         let Device::Stm32(target) = &mut self.device;
         if target.loader_mut().pipeline_fell_back() && !self.told_of_fall_back {
             self.told_of_fall_back = true;
@@ -233,9 +240,18 @@ impl Session {
         done
     }
 
-    fn take_warnings(&mut self) -> Vec<String> {
+    /// Passes on what the port could not do.
+    fn pass_on_warnings(&mut self, watcher: &mut dyn Watcher) {
         let Device::Stm32(target) = &mut self.device;
-        target.loader_mut().link_mut().take_warnings()
+        for warning in target.loader_mut().link_mut().take_warnings() {
+            watcher.warn(&warning);
+        }
+    }
+
+    /// Whether the flash refuses to be read.
+    fn read_protected(&self) -> bool {
+        let Device::Stm32(target) = &self.device;
+        target.identity().read_protected
     }
 
     /// An error on this session's port.
@@ -286,6 +302,21 @@ impl Session {
             error.during(phase.to_string())
         }
     }
+}
+
+/// What a plan erases and programs.
+fn changed(plan: &Plan) -> Vec<Range<u64>> {
+    let erased = plan.erase_units().iter().map(|unit| unit.range());
+    let mut changed: Vec<Range<u64>> = erased.chain(plan.programs().iter().cloned()).collect();
+    changed.sort_by_key(|range| (range.start, range.end));
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in changed {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
 }
 
 /// How an application was started.

@@ -9,7 +9,7 @@ use flashwire_client::stm32::{
     self, Bootloader, Parts, Pipeline, Reading, SPEEDS, Synchronised, Target,
 };
 use flashwire_link::reset::{self, ResetSpec, Way};
-use flashwire_link::{CancelFlag, Interruptible, Link, LinkError, Settings, Trace};
+use flashwire_link::{CancelFlag, Interruptible, Link, LinkError, Parity, Settings, Trace};
 use flashwire_sim::{BenchError, SimLink};
 
 use super::{Device, Session};
@@ -30,6 +30,16 @@ pub struct OpenOptions {
     pub reset: Option<ResetSpec>,
     /// How far commands run ahead of their answers.
     pub pipeline: Pipeline,
+    /// Parity of the line. `None` is what the bootloaders speak: even; and none if one greets so
+    /// and then cannot be understood, as those of STM32W and BlueNRG.
+    pub parity: Option<Parity>,
+    /// Whether the bootloader was greeted before: it is taken up without 0x7F, in whatever command
+    /// it was left, and no line is touched.
+    pub resume: bool,
+    /// How often what failed in passing is tried again.
+    pub retries: u32,
+    /// What is known of parts.
+    pub parts: Parts,
     /// How long to go on trying to reach the target. `None` tries each way once.
     pub patience: Option<Duration>,
     /// Where every byte on the wire is logged.
@@ -46,6 +56,10 @@ impl OpenOptions {
             speed: Speed::default(),
             reset: None,
             pipeline: Pipeline::default(),
+            parity: None,
+            resume: false,
+            retries: stm32::Options::default().retries,
+            parts: Parts::built_in(),
             patience: None,
             log: None,
             cancel: CancelFlag::new(),
@@ -77,7 +91,7 @@ impl Default for Speed {
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// How long a user may take to press two buttons.
-const USER_TIME: Duration = Duration::from_secs(300);
+pub(super) const USER_TIME: Duration = Duration::from_secs(300);
 
 impl Session {
     /// Opens the port, finds a way into the bootloader, and asks the chip what it is.
@@ -90,11 +104,16 @@ impl Session {
             Speed::Baud(baud) => baud,
             Speed::Max => DEFAULT_BAUD,
         };
-        let (clock, bench) = open_place(&options.port.place, Settings::even(baud))?;
+        let settings = Settings {
+            parity: options.parity.unwrap_or(Parity::Even),
+            ..Settings::even(baud)
+        };
+        let (clock, bench) = open_place(&options.port.place, settings)?;
         let link = wrapped(&clock, options.log, &options.cancel);
 
         let talk = stm32::Options {
             pipeline: options.pipeline,
+            retries: options.retries,
             ..stm32::Options::default()
         };
         let mut entry = Entry {
@@ -108,7 +127,10 @@ impl Session {
         let on_port = |error: stm32::Error| {
             Error::from(error).on(port.clone(), place(clock.borrow().settings()))
         };
-        let greeted = entry.greet();
+        let greeted = match options.resume {
+            true => entry.loader.resume(),
+            false => entry.greet(),
+        };
         entry.pass_warnings();
         greeted.map_err(&on_port)?;
         if options.speed == Speed::Max {
@@ -117,7 +139,13 @@ impl Session {
         let Entry {
             mut loader, way, ..
         } = entry;
-        let identity = loader.identify(&Parts::built_in()).map_err(&on_port)?;
+        let identity = match loader.identify(&options.parts) {
+            Err(error) if options.parity.is_none() && is_garbled(&error) => {
+                identify_without_parity(&mut loader, &options.parts).map_err(|_| error)
+            }
+            identified => identified,
+        };
+        let identity = identity.map_err(&on_port)?;
         let link = place(loader.link_mut().settings());
         let device = Device::Stm32(Box::new(Target::new(loader, identity)));
         Ok(Self {
@@ -127,6 +155,8 @@ impl Session {
             bench,
             device,
             way,
+            parts: options.parts,
+            protection: None,
             cancel: options.cancel,
             told_of_fall_back: false,
         })
@@ -367,11 +397,43 @@ impl Entry<'_> {
 const FLASH_START: u32 = 0x0800_0000;
 
 /// Whether this says that no bootloader is there, and not that the link failed.
-fn is_no_loader(error: &stm32::Error) -> bool {
+pub(super) fn is_no_loader(error: &stm32::Error) -> bool {
     matches!(
         error,
         stm32::Error::NoAnswer { .. } | stm32::Error::WrongAnswer { .. }
     )
+}
+
+/// Whether a bootloader that greeted as it should is not understood.
+fn is_garbled(error: &stm32::Error) -> bool {
+    matches!(
+        error,
+        stm32::Error::Nack { .. }
+            | stm32::Error::Timeout { .. }
+            | stm32::Error::Unexpected { .. }
+            | stm32::Error::Malformed { .. }
+            | stm32::Error::Unsteady { .. }
+            | stm32::Error::LostSync { .. }
+    )
+}
+
+/// Identifies a bootloader that speaks without parity. Greeting it with parity works: the parity bit
+/// of 0x7F, of ACK and of NACK is a one, as a stop bit is. Only what follows goes wrong.
+fn identify_without_parity(
+    loader: &mut Bootloader,
+    parts: &Parts,
+) -> Result<stm32::Identity, stm32::Error> {
+    let before = loader.settings();
+    let settings = Settings {
+        parity: Parity::None,
+        ..before
+    };
+    loader.link_mut().configure(settings)?;
+    let identified = loader.resume().and_then(|()| loader.identify(parts));
+    if identified.is_err() {
+        loader.link_mut().configure(before)?;
+    }
+    identified
 }
 
 /// Whether TX and RX are joined: then no reset will help.

@@ -9,8 +9,8 @@ use flashwire_plan::{
     survey,
 };
 
-use super::{Device, Session};
-use crate::error::{Error, Kept, Problem};
+use super::{Device, Session, changed};
+use crate::error::{Access, Error, Kept, Problem};
 use crate::families;
 use crate::files::{FileError, NewFile};
 use crate::images::{self, Firmware};
@@ -193,6 +193,8 @@ impl Session {
         let current = current.map_err(|error| self.failed(error))?;
         let plan = plan(&geometry, &image, &current, &options.plan)
             .map_err(|error| self.on_port(error).about(name))?;
+        self.check_unprotected(changed(&plan))
+            .map_err(|error| error.about(name))?;
         let backup = self.planned_backup(&plan, &current, &options.backup)?;
         Ok(Job {
             image: Some(image),
@@ -204,21 +206,12 @@ impl Session {
 
     /// Refuses to change a flash that is protected, or whose erase units nobody knows.
     pub(super) fn check_writable(&mut self, everything: bool) -> Result<(), Error> {
-        self.check_readable()?;
+        self.check_accessible(Access::Write)?;
         let kinds = &self.device.flash().geometry().erase_kinds;
         if !everything && kinds.iter().all(|kind| kind.whole) {
             let Device::Stm32(target) = &self.device;
             let part = target.identity().part.name.clone();
             return Err(self.on_port(Problem::UnknownPart { part }));
-        }
-        Ok(())
-    }
-
-    /// Refuses to read a flash that is protected.
-    pub(super) fn check_readable(&self) -> Result<(), Error> {
-        let Device::Stm32(target) = &self.device;
-        if target.identity().read_protected {
-            return Err(self.on_port(Problem::ReadProtected));
         }
         Ok(())
     }
