@@ -79,7 +79,7 @@ pub const ALL: [&Hint; 56] = [
     &STM32_NOT_BACK,
     &READ_PROTECTED,
     &WRITE_PROTECTED,
-    &PROTECTION_NOT_TAKEN,
+    &PROTECTION_FAILED,
     &SECTORS_UNKNOWN,
     &NO_RESET_LINE,
     &PART_UNKNOWN,
@@ -512,8 +512,8 @@ erases nothing, but it can only be removed for all sectors at once.
 `flashwire stm32 write-protect` is what sets it; `flashwire info` shows what is protected.\n",
 };
 
-pub(crate) static PROTECTION_NOT_TAKEN: Hint = Hint {
-    code: "protection-not-taken",
+pub(crate) static PROTECTION_FAILED: Hint = Hint {
+    code: "protection-failed",
     exit: Exit::Failed,
     likely: "the supply failed in that moment, or a clone that only pretends",
     remedy: "`flashwire info -p {port}`, then the same command again",

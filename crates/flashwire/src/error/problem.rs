@@ -318,7 +318,7 @@ impl Problem {
             Self::Plan(error) => plan_hint(error),
             Self::ReadProtected { .. } => &hint::READ_PROTECTED,
             Self::WriteProtected { .. } => &hint::WRITE_PROTECTED,
-            Self::NotTaken { .. } => &hint::PROTECTION_NOT_TAKEN,
+            Self::NotTaken { .. } => &hint::PROTECTION_FAILED,
             Self::NotBack { .. } => &hint::STM32_NOT_BACK,
             Self::Sectors { .. } => &hint::SECTORS_UNKNOWN,
             Self::NoSuchPage { .. } => &hint::OUT_OF_RANGE,
