@@ -48,6 +48,7 @@ fn step(command: Command, phase: Phase) -> Step {
 fn samples() -> Vec<Error> {
     let path = || PathBuf::from("app.bin");
     let name = || "app.bin".to_owned();
+    let first_sector = 0x0800_0000..0x0800_1000;
     let mismatch = Mismatch {
         address: 0x0800_0123,
         expected: 0x12,
@@ -166,10 +167,10 @@ fn samples() -> Vec<Error> {
             access: Access::Write,
         }),
         on_port(Problem::WriteProtected {
-            ranges: Vec::from([0x0800_0000..0x0800_1000]),
+            ranges: vec![first_sector.clone()],
         }),
         on_port(Problem::WriteProtected {
-            ranges: vec![0x0800_0000..0x0800_1000, 0x0800_4000..0x0802_0000],
+            ranges: vec![first_sector, 0x0800_4000..0x0802_0000],
         }),
         on_port(Problem::NotTaken {
             what: "write protection",
