@@ -87,6 +87,8 @@ pub enum UsbPullUp {
 pub struct Config {
     /// Flash memory in bytes: 65536 (x8) or 131072 (xB).
     pub flash_bytes: usize,
+    /// SRAM in bytes: 20480 (x8 and xB).
+    pub sram_bytes: usize,
     /// Frequency of the crystal, if there is one.
     pub crystal_hz: Option<u64>,
     /// The unique id.
@@ -105,6 +107,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             flash_bytes: 128 * 1024,
+            sram_bytes: SRAM_BYTES,
             crystal_hz: Some(8_000_000),
             unique_id: *b"FLASHWIRE-01",
             apb_wait_cycles: 0,
@@ -158,7 +161,7 @@ impl Chip {
         let clocks = rcc.clocks();
         let mut chip = Self {
             flash: Flash::new(config.flash_bytes),
-            sram: vec![0; SRAM_BYTES],
+            sram: vec![0; config.sram_bytes],
             clocks,
             pins: Pins::default(),
             exti: Exti::default(),

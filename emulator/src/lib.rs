@@ -1,8 +1,11 @@
 //! An STM32F103 that executes firmware images: the [core](cpu), the [chip](chip::Chip) around it,
 //! and the world at its pins.
 //!
-//! [`Machine`] is core and chip together.
+//! [`Machine`] is core and chip together, [`Board`] what a person has on the desk, and [`bridge`]
+//! lets programs of the real world use it.
 
+mod board;
+pub mod bridge;
 pub mod chip;
 mod complaints;
 pub mod cpu;
@@ -14,6 +17,7 @@ mod nor;
 pub mod serial;
 mod time;
 
+pub use board::Board;
 pub use complaints::Complaint;
 pub use halt::{AccessKind, Halt};
 pub use image::{Image, ImageError, Segment};

@@ -42,7 +42,7 @@ use crate::bench::{Bench, BenchError, Button, MAX_BAUD};
 use crate::storage::StorageError;
 use crate::wire::Lines;
 use lines::Event;
-use port::{Port, Taken};
+pub use port::{Port, Taken};
 
 /// How long before a byte is due at the tool the server stops sleeping and watches the clock: more
 /// than a sleep overshoots on an idle Linux.

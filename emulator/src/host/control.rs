@@ -8,6 +8,11 @@ use super::{Host, HostError};
 /// How long the host waits before it sends a SETUP again that was not answered.
 const SETUP_RETRY: Time = Time::from_micros(2);
 
+/// CLEAR_FEATURE(ENDPOINT_HALT): USB 2.0, section 9.4.1 and table 9-6.
+const TO_ENDPOINT: u8 = 0x02;
+const CLEAR_FEATURE: u8 = 1;
+const ENDPOINT_HALT: u16 = 0;
+
 /// What a control transfer asks for: USB 2.0, table 9-2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
@@ -85,6 +90,17 @@ impl Host {
             if !self.wait_in(machine, 0x80, deadline)?.is_empty() {
                 return Err(HostError::Babble(0x80));
             }
+        }
+        if let Setup {
+            request_type: TO_ENDPOINT,
+            request: CLEAR_FEATURE,
+            value: ENDPOINT_HALT,
+            index,
+            ..
+        } = setup
+        {
+            // Both ends begin with DATA0 again (USB 2.0, section 9.4.5).
+            self.toggles.set(index as u8, false);
         }
         Ok(received)
     }

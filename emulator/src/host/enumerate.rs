@@ -69,17 +69,7 @@ impl Host {
             _ => return Err(HostError::BadDescriptors("the size of endpoint 0")),
         };
         self.bus_reset(machine)?;
-        let setup = Setup {
-            request_type: 0,
-            request: SET_ADDRESS,
-            value: u16::from(ADDRESS),
-            index: 0,
-            length: 0,
-        };
-        self.control(machine, setup, &[], max_packet)?;
-        self.address = ADDRESS;
-        // The device has 2 ms for its new address (USB 2.0, section 9.2.6.3); Linux waits 10.
-        self.idle(machine, Time::from_millis(10))?;
+        self.give_address(machine, max_packet)?;
         let device = self.get_descriptor(machine, DEVICE, 0, 0, 18, max_packet)?;
         if device.len() != 18 {
             return Err(HostError::BadDescriptors(
@@ -106,6 +96,44 @@ impl Host {
         };
         self.configure(machine, &descriptors)?;
         Ok(Device { descriptors })
+    }
+
+    fn give_address(&mut self, machine: &mut Machine, max_packet: usize) -> Result<(), HostError> {
+        let setup = Setup {
+            request_type: 0,
+            request: SET_ADDRESS,
+            value: u16::from(ADDRESS),
+            index: 0,
+            length: 0,
+        };
+        self.control(machine, setup, &[], max_packet)?;
+        self.address = ADDRESS;
+        // The device has 2 ms for its new address (USB 2.0, section 9.2.6.3); Linux waits 10.
+        self.idle(machine, Time::from_millis(10))?;
+        Ok(())
+    }
+
+    /// Resets a device that is known already, and brings it back to where it was: address and
+    /// configuration.
+    ///
+    /// # Errors
+    /// [`HostError`].
+    pub fn reset_device(
+        &mut self,
+        machine: &mut Machine,
+        descriptors: &Descriptors,
+    ) -> Result<(), HostError> {
+        self.bus_reset(machine)?;
+        self.give_address(machine, descriptors.max_packet())?;
+        self.configure(machine, descriptors)
+    }
+
+    /// Makes both ends begin with DATA0 on the endpoints of an interface, as after
+    /// SET_CONFIGURATION and SET_INTERFACE (USB 2.0, section 9.1.1.5).
+    pub(crate) fn reset_toggles(&mut self, endpoints: impl IntoIterator<Item = u8>) {
+        for endpoint in endpoints {
+            self.toggles.set(endpoint, false);
+        }
     }
 
     /// USB 2.0, section 7.1.7.3: the device must stay attached for a while.

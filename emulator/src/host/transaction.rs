@@ -124,12 +124,12 @@ impl Host {
     }
 
     /// Whether an endpoint may be tried now, or its NAK is too fresh.
-    pub(super) fn is_ready(&self, endpoint: u8, now: Time) -> bool {
+    pub(crate) fn is_ready(&self, endpoint: u8, now: Time) -> bool {
         self.retry_at(endpoint) <= now
     }
 
     /// When an endpoint may be tried.
-    pub(super) fn retry_at(&self, endpoint: u8) -> Time {
+    pub(crate) fn retry_at(&self, endpoint: u8) -> Time {
         self.not_before
             .get(&endpoint)
             .copied()
@@ -146,7 +146,7 @@ impl Host {
     /// # Errors
     /// [`HostError::Stalled`], [`HostError::NoAnswer`] after `strikes` reach three,
     /// [`HostError::Halt`].
-    pub(super) fn try_in(
+    pub(crate) fn try_in(
         &mut self,
         machine: &mut Machine,
         endpoint: u8,
@@ -160,7 +160,7 @@ impl Host {
     ///
     /// # Errors
     /// As [`try_in`](Self::try_in).
-    pub(super) fn try_out(
+    pub(crate) fn try_out(
         &mut self,
         machine: &mut Machine,
         endpoint: u8,

@@ -9,7 +9,7 @@ use super::{Listen, ServeError, wait};
 
 /// What reading gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub enum Taken {
     /// So many bytes.
     Bytes(usize),
     /// Nothing yet.
@@ -18,9 +18,13 @@ pub(super) enum Taken {
     End,
 }
 
-/// Where tools come in.
+/// Where tools come in, one after the other: bytes only, for whoever serves something that is no
+/// [`Bench`](crate::Bench).
 #[derive(Debug)]
-pub(super) enum Port {
+pub struct Port(Kind);
+
+#[derive(Debug)]
+enum Kind {
     Tcp {
         listener: TcpListener,
         stream: Option<TcpStream>,
@@ -32,7 +36,11 @@ pub(super) enum Port {
 }
 
 impl Port {
-    pub(super) fn open(listen: &Listen, baud: u32) -> Result<Self, ServeError> {
+    /// Listens. A pseudo-terminal begins with the speed `baud`.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub fn open(listen: &Listen, baud: u32) -> Result<Self, ServeError> {
         match listen {
             Listen::Tcp(address) => {
                 let bind = || {
@@ -44,17 +52,17 @@ impl Port {
                     place: listen.to_string(),
                     source,
                 })?;
-                Ok(Self::Tcp {
+                Ok(Self(Kind::Tcp {
                     listener,
                     stream: None,
-                })
+                }))
             }
             #[cfg(unix)]
-            Listen::Unix(path) => super::unix::Unix::open(path).map(Self::Unix),
+            Listen::Unix(path) => super::unix::Unix::open(path).map(|unix| Self(Kind::Unix(unix))),
             #[cfg(not(unix))]
             Listen::Unix(_) => Err(ServeError::NoUnix),
             #[cfg(unix)]
-            Listen::Pty(link) => super::pty::Pty::open(link, baud).map(Self::Pty),
+            Listen::Pty(link) => super::pty::Pty::open(link, baud).map(|pty| Self(Kind::Pty(pty))),
             #[cfg(not(unix))]
             Listen::Pty(_) => {
                 let _ = baud;
@@ -63,46 +71,53 @@ impl Port {
         }
     }
 
-    /// What a tool is to open.
-    pub(super) fn place(&self) -> String {
-        match self {
-            Self::Tcp { listener, .. } => match listener.local_addr() {
+    /// What a tool is to open: `tcp:ADDRESS:PORT` with the port that the system chose, or the path
+    /// of the link.
+    pub fn place(&self) -> String {
+        match &self.0 {
+            Kind::Tcp { listener, .. } => match listener.local_addr() {
                 Ok(address) => format!("tcp:{address}"),
                 Err(_) => "tcp:".to_owned(),
             },
             #[cfg(unix)]
-            Self::Unix(unix) => format!("unix:{}", unix.path().display()),
+            Kind::Unix(unix) => format!("unix:{}", unix.path().display()),
             #[cfg(unix)]
-            Self::Pty(pty) => pty.link().display().to_string(),
+            Kind::Pty(pty) => pty.link().display().to_string(),
         }
     }
 
     /// Sleeps until the tool does something (true) or the time is over. `tool`: whether one is
     /// there. `unread`: whether there is something to write once the tool takes it.
-    pub(super) fn wait(&self, time: Duration, tool: bool, unread: bool) -> io::Result<bool> {
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn wait(&self, time: Duration, tool: bool, unread: bool) -> io::Result<bool> {
         #[cfg(not(unix))]
         let _ = tool;
-        match self {
-            Self::Tcp { listener, stream } => match stream {
+        match &self.0 {
+            Kind::Tcp { listener, stream } => match stream {
                 Some(stream) => wait::any(&[(stream, unread)], time),
                 None => wait::any(&[(listener, false)], time),
             },
             #[cfg(unix)]
-            Self::Unix(unix) => wait::any(&[(&unix.waiting_for(), unread && tool)], time),
+            Kind::Unix(unix) => wait::any(&[(&unix.waiting_for(), unread && tool)], time),
             #[cfg(unix)]
-            Self::Pty(pty) if tool => {
+            Kind::Pty(pty) if tool => {
                 wait::any(&[(&pty.master(), unread), (&pty.lines, false)], time)
             }
             // A pty that nobody has open reports that at once and for ever.
             #[cfg(unix)]
-            Self::Pty(pty) => wait::any(&[(&pty.lines, false)], time),
+            Kind::Pty(pty) => wait::any(&[(&pty.lines, false)], time),
         }
     }
 
     /// Whether a tool is there; lets the next one in.
-    pub(super) fn has_tool(&mut self) -> io::Result<bool> {
-        match self {
-            Self::Tcp { listener, stream } => {
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn has_tool(&mut self) -> io::Result<bool> {
+        match &mut self.0 {
+            Kind::Tcp { listener, stream } => {
                 if stream.is_none() {
                     match listener.accept() {
                         Ok((accepted, _)) => {
@@ -117,81 +132,91 @@ impl Port {
                 Ok(stream.is_some())
             }
             #[cfg(unix)]
-            Self::Unix(unix) => unix.has_tool(),
+            Kind::Unix(unix) => unix.has_tool(),
             #[cfg(unix)]
-            Self::Pty(pty) => pty.has_tool(),
+            Kind::Pty(pty) => pty.has_tool(),
         }
     }
 
     /// The speed that the tool has set, where it can set one.
     pub(super) fn baud(&self) -> Option<u32> {
-        match self {
-            Self::Tcp { .. } => None,
+        match &self.0 {
+            Kind::Tcp { .. } => None,
             #[cfg(unix)]
-            Self::Unix(_) => None,
+            Kind::Unix(_) => None,
             #[cfg(unix)]
-            Self::Pty(pty) => pty.baud(),
+            Kind::Pty(pty) => pty.baud(),
         }
     }
 
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<Taken> {
-        match self {
-            Self::Tcp { stream, .. } => Ok(read_stream(stream, buffer)),
+    /// Takes what the tool has sent, without waiting for it.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Taken> {
+        match &mut self.0 {
+            Kind::Tcp { stream, .. } => Ok(read_stream(stream, buffer)),
             #[cfg(unix)]
-            Self::Unix(unix) => Ok(read_stream(&mut unix.stream, buffer)),
+            Kind::Unix(unix) => Ok(read_stream(&mut unix.stream, buffer)),
             #[cfg(unix)]
-            Self::Pty(pty) => pty.read(buffer),
+            Kind::Pty(pty) => pty.read(buffer),
         }
     }
 
     /// Writes what the tool takes at once; what a tool that has gone does not take counts as
     /// written.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp { stream, .. } => Ok(write_stream(stream, bytes)),
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Kind::Tcp { stream, .. } => Ok(write_stream(stream, bytes)),
             #[cfg(unix)]
-            Self::Unix(unix) => Ok(write_stream(&mut unix.stream, bytes)),
+            Kind::Unix(unix) => Ok(write_stream(&mut unix.stream, bytes)),
             #[cfg(unix)]
-            Self::Pty(pty) => pty.write(bytes),
+            Kind::Pty(pty) => pty.write(bytes),
         }
     }
 
     /// Takes the port away from the tool, as if it were unplugged, and is ready for the next.
-    pub(super) fn hang_up(&mut self) -> Result<(), ServeError> {
-        match self {
-            Self::Tcp { stream, .. } => {
+    ///
+    /// # Errors
+    /// [`ServeError`] if there can be no other in its place.
+    pub fn hang_up(&mut self) -> Result<(), ServeError> {
+        match &mut self.0 {
+            Kind::Tcp { stream, .. } => {
                 *stream = None;
                 Ok(())
             }
             #[cfg(unix)]
-            Self::Unix(unix) => {
+            Kind::Unix(unix) => {
                 unix.stream = None;
                 Ok(())
             }
             #[cfg(unix)]
-            Self::Pty(pty) => pty.hang_up(),
+            Kind::Pty(pty) => pty.hang_up(),
         }
     }
 
     /// What a tool has told of its port since.
     pub(super) fn next_event(&mut self) -> io::Result<Option<Event>> {
-        match self {
-            Self::Tcp { .. } => Ok(None),
+        match &mut self.0 {
+            Kind::Tcp { .. } => Ok(None),
             #[cfg(unix)]
-            Self::Unix(_) => Ok(None),
+            Kind::Unix(_) => Ok(None),
             #[cfg(unix)]
-            Self::Pty(pty) => pty.lines.next(),
+            Kind::Pty(pty) => pty.lines.next(),
         }
     }
 
     /// Lets the tool go on that has told something.
     pub(super) fn answer_event(&mut self) {
-        match self {
-            Self::Tcp { .. } => {}
+        match &mut self.0 {
+            Kind::Tcp { .. } => {}
             #[cfg(unix)]
-            Self::Unix(_) => {}
+            Kind::Unix(_) => {}
             #[cfg(unix)]
-            Self::Pty(pty) => pty.lines.answer(),
+            Kind::Pty(pty) => pty.lines.answer(),
         }
     }
 }
