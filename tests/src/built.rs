@@ -17,7 +17,7 @@ pub fn flashwire() -> PathBuf {
     folder().join(format!("flashwire{}", env::consts::EXE_SUFFIX))
 }
 
-/// The library that gives a pseudo-terminal parity and modem lines.
+/// The library that gives a program the hardware that this machine lacks.
 ///
 /// # Panics
 /// If it does not build.
@@ -44,6 +44,16 @@ pub fn modem() -> PathBuf {
 pub fn reset_example() -> PathBuf {
     build(&["--package", "flashwire-link", "--example", "reset"]);
     let name = format!("reset{}", env::consts::EXE_SUFFIX);
+    folder().join("examples").join(name)
+}
+
+/// The program that does transfers with a device over our own I2C link.
+///
+/// # Panics
+/// If it does not build.
+pub fn i2c_example() -> PathBuf {
+    build(&["--package", "flashwire-link", "--example", "i2c"]);
+    let name = format!("i2c{}", env::consts::EXE_SUFFIX);
     folder().join("examples").join(name)
 }
 

@@ -8,6 +8,10 @@ pub mod built;
 pub mod clipped;
 pub mod desk;
 #[cfg(target_os = "linux")]
+pub mod gpio;
+#[cfg(target_os = "linux")]
+pub mod i2c;
+#[cfg(target_os = "linux")]
 pub mod judge;
 #[cfg(target_os = "linux")]
 pub mod ours;

@@ -1,8 +1,13 @@
-//! Gives a pseudo-terminal what it lacks of a serial port: parity and modem lines.
+//! Gives a program the hardware that a machine of the tests lacks: a serial port with parity and
+//! modem lines (a pseudo-terminal has neither), I2C buses and GPIO lines.
 //!
-//! Loaded with `LD_PRELOAD` into a program that believes to talk to a serial port, on Linux with
-//! the GNU C library. It replaces the four functions by which a program handles a terminal besides
-//! reading and writing it. They behave as always, except on one pseudo-terminal, the bench's port:
+//! Loaded with `LD_PRELOAD` into a program that believes to talk to such hardware, on Linux with the
+//! GNU C library. It replaces the functions by which programs do that. They behave as always, except
+//! where an environment variable names something that a bench stands for.
+//!
+//! # A serial port
+//!
+//! One pseudo-terminal, the bench's port, is more than the others:
 //!
 //! * Linux drops `PARENB` on pseudo-terminals; here it is kept, and reported when asked for.
 //! * `TIOCMGET`, `TIOCMSET`, `TIOCMBIS` and `TIOCMBIC` fail there; here they move DTR and RTS, and
@@ -24,19 +29,50 @@
 //! the program goes on. Without an answer within [`ANSWER_WITHIN`] its call fails with `EIO`, which
 //! no test can overlook. Without the variable every call goes straight to the system.
 //!
-//! What else stands at the same boundary (`/dev/i2c-*`, `/dev/gpiochip*`) gets a module beside
-//! `terminal` and a branch in [`ioctl`].
+//! # Devices that are not there
+//!
+//! Two more variables give the program devices that the machine lacks. Opening, reading, writing,
+//! `ioctl`, `stat` and `realpath` then find:
+//!
+//! | variable | files | module |
+//! |---|---|---|
+//! | `FLASHWIRE_I2C` | `/dev/i2c-N` | `i2c` |
+//! | `FLASHWIRE_GPIO` | `/dev/gpiochipN`, `/sys/class/gpio/...` | `gpio`, `sysfs` |
+//!
+//! `FLASHWIRE_I2C` is a list of buses, `;` between them: `1=/tmp/bus,driver-at=0x50`. In front is the
+//! bus's number and the path of the Unix socket that the bench serves; behind it come keys:
+//!
+//! | key | meaning | unless given |
+//! |---|---|---|
+//! | `functions=N` | what the controller can do, a sum of `I2C_FUNC_*` | plain transfers, and SMBus by them |
+//! | `driver-at=N` | the address at which the kernel has a driver (`EBUSY`) | none |
+//! | `nak=N` | the error number for everything that is not acknowledged | `ENXIO` for an address, `EREMOTEIO` for a byte |
+//! | `open=N` | the error number with which opening fails | it does not |
+//!
+//! On that socket the program's transfers are frames: one byte kind (0 write, 1 read), one byte
+//! address, two bytes length (low byte first), then the bytes of a write. The answer is one byte: 0
+//! done, 1 the address was not acknowledged, 2 a byte was not, with two bytes behind it that say
+//! which; 3 arbitration lost, 4 the clock was held for too long. Behind the 0 of a read come its bytes.
+//!
+//! `FLASHWIRE_GPIO` is the path of a Unix socket that speaks lines of text: see `gpio` of the tests,
+//! which serves it.
 
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "it stands between a program and its C library")]
 
 mod bench;
+mod devices;
+mod files;
+mod gpio;
+mod i2c;
+mod sysfs;
 mod system;
 mod terminal;
 
 use std::ffi::{c_int, c_ulong, c_void};
 
 pub use bench::ANSWER_WITHIN;
+pub use files::{lstat, open, open64, openat, openat64, read, realpath, stat, statx, write};
 use terminal::Flags;
 
 /// Controls a device: see `ioctl(2)`.
@@ -49,6 +85,13 @@ use terminal::Flags;
 /// `argument` is what the request asks for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
+    let simulated = devices::with(fd, |device, socket| {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { device.ioctl(socket, request, argument) }
+    });
+    if let Some(done) = simulated {
+        return done.unwrap_or_else(system::fail);
+    }
     // SAFETY: the caller's promise is passed on.
     let to_system = || unsafe { system::ioctl(fd, request, argument) };
     let Some(mut port) = terminal::port(fd) else {
