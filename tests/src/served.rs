@@ -1,4 +1,5 @@
-//! A bench on a pseudo-terminal, in real time, for programs that know nothing of it.
+//! A bench in real time, for programs that know nothing of it: on a pseudo-terminal that passes for a
+//! serial port, or, if its host is on I2C (`bus=i2c`), on a bus that passes for [`i2c::BUS`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,13 @@ use flashwire_sim::serve::{Limits, Listen, Server};
 use flashwire_sim::stm32::ChipState;
 use tempfile::TempDir;
 
-use crate::preload;
+use crate::{i2c, preload};
 
 /// A bench that is served until [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Served {
     folder: TempDir,
+    is_bus: bool,
     stop: CancelFlag,
     server: Option<JoinHandle<Remains>>,
 }
@@ -42,7 +44,12 @@ impl Served {
         let image = folder.path().join("board.bin");
         fs::write(&image, content).expect("there is room for the board's content");
         let spec = format!("{spec},image={}", image.display());
-        let listen = Listen::Pty(folder.path().join("port"));
+        let is_bus = spec.split(',').any(|key| key == "bus=i2c");
+        let place = folder.path().join("port");
+        let listen = match is_bus {
+            true => Listen::Unix(place),
+            false => Listen::Pty(place),
+        };
         let stop = CancelFlag::new();
 
         // The bench lives in its thread; what is left of it comes back as data.
@@ -65,6 +72,7 @@ impl Served {
         is_ready.recv().expect("the bench can be served");
         Self {
             folder,
+            is_bus,
             stop,
             server: Some(server),
         }
@@ -72,6 +80,15 @@ impl Served {
 
     /// What a program opens.
     pub fn port(&self) -> PathBuf {
+        match self.is_bus {
+            true => i2c::BUS.into(),
+            false => self.place(),
+        }
+    }
+
+    /// Where the bench listens: beside it hears of the lines of a computer
+    /// ([`wired_to`](crate::gpio::Computer::wired_to)).
+    pub fn place(&self) -> PathBuf {
         self.folder.path().join("port")
     }
 
@@ -90,10 +107,15 @@ impl Served {
         path
     }
 
-    /// A program that finds a serial port with parity and modem lines where the bench is.
+    /// A program that finds the bench at its [`port`](Self::port): a serial port with parity and modem
+    /// lines, or an I2C bus.
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        preload::into(&mut command, &self.port());
+        if self.is_bus {
+            i2c::attach(&mut command, &self.place(), "");
+        } else {
+            preload::into(&mut command, &self.place());
+        }
         command
     }
 

@@ -80,7 +80,7 @@ fn what_goes_wrong_in_a_write_is_told_apart() {
         (Answer::ClockHeld, "", "Bus(ClockHeld)"),
         (Answer::Failed, "", "Bus(Controller)"),
     ] {
-        let heard = transfers(&[answer.clone()], keys, &["w:00ff"]);
+        let heard = transfers(std::slice::from_ref(&answer), keys, &["w:00ff"]);
         let expected = format!("w:00ff: {fault}: ");
         assert!(
             heard[0].starts_with(&expected),

@@ -13,7 +13,8 @@
 //! Speed and format of the wire are the tool's. On a pseudo-terminal the speed is the one that the
 //! tool has set there, and the format is taken to be right: Linux keeps no parity for a pty. If the
 //! tool runs with the preload library of the tests, which tells of parity and lines over a socket
-//! beside the port (`LINK.lines`), both are the tool's word. TCP has no settings at all: the speed is
+//! beside the port (`LINK.lines`), both are the tool's word; GPIO lines of the computer are told there
+//! too, as of Unix sockets. TCP has no settings at all: the speed is
 //! the key `baud`, the format right. The same goes for Unix sockets.
 //!
 //! A bench on an I2C bus (`bus=i2c`) has no bytes on a wire but transfers: a TCP port or a Unix socket
@@ -317,11 +318,12 @@ impl Server {
         self.idle_since = std::time::Instant::now();
         self.unsaved = true;
         if let Some(lines) = &mut self.lines {
-            // A port drops its lines when it is closed.
+            // A port drops its lines when it is closed; those of the computer are not the port's.
             *lines = Lines {
                 dtr: lines.dtr.map(|_| false),
                 rts: lines.rts.map(|_| false),
-                ..Lines::default()
+                brk: false,
+                ..*lines
             };
             self.bench.wire_mut().set_lines(*lines);
         }
@@ -330,7 +332,10 @@ impl Server {
     /// Does what the tool has told over the socket.
     fn take_events(&mut self) -> Result<(), ServeError> {
         while let Some(event) = self.port.next_event()? {
-            self.tool_is_there();
+            // The lines of the computer move without anybody at the port.
+            if !matches!(event, Event::Gpio { .. }) {
+                self.tool_is_there();
+            }
             // What it wrote before has to be on the wire first.
             self.take_bytes()?;
             let wire = self.bench.wire_mut();
@@ -348,6 +353,11 @@ impl Server {
                 Event::Break(brk) => {
                     let lines = self.lines.get_or_insert_default();
                     lines.brk = brk;
+                    wire.set_lines(*lines);
+                }
+                Event::Gpio { line, level } => {
+                    let lines = self.lines.get_or_insert_default();
+                    lines.gpio[line] = level;
                     wire.set_lines(*lines);
                 }
                 Event::Settings(_) | Event::Unknown => {}

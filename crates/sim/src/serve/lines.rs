@@ -1,10 +1,12 @@
-//! What a tool with the preload library tells of its port.
+//! What a tool with the preload library tells of its port, and a computer of its GPIO lines.
 //!
-//! One datagram of text for each event, on a Unix socket beside the port's link:
-//! `settings 115200 8E1`, `lines dtr=1 rts=0`, `break on`, `break off`. Each is answered by one
-//! datagram once it has taken effect; the tool waits for that.
+//! One datagram of text for each event, on a Unix socket beside the port's link or socket:
+//! `settings 115200 8E1`, `lines dtr=1 rts=0`, `break on`, `break off`, `gpio 17=1` (`-` for a line that
+//! nobody drives). Each is answered by one datagram once it has taken effect; the tool waits for that.
 
 use flashwire_link::Settings;
+
+use crate::wire::GPIO_LINES;
 
 /// What a tool did to its port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(super) enum Event {
     Lines { dtr: bool, rts: bool },
     /// It began or ended a break.
     Break(bool),
+    /// A GPIO line of the computer is high, or low, or not driven.
+    Gpio { line: usize, level: Option<bool> },
     /// Something that this server does not know.
     Unknown,
 }
@@ -34,7 +38,7 @@ mod socket {
     use std::os::unix::net::{SocketAddr, UnixDatagram};
     use std::path::PathBuf;
 
-    use super::Event;
+    use super::{Event, GPIO_LINES};
 
     impl Event {
         /// Reads one datagram.
@@ -47,6 +51,15 @@ mod socket {
                         dtr: asserted(dtr.strip_prefix("dtr=")?)?,
                         rts: asserted(rts.strip_prefix("rts=")?)?,
                     })
+                }
+                ("gpio", change) => {
+                    let (line, level) = change.split_once('=')?;
+                    let level = match level {
+                        "-" => None,
+                        level => Some(asserted(level)?),
+                    };
+                    let line = line.parse().ok().filter(|line| *line < GPIO_LINES)?;
+                    Some(Self::Gpio { line, level })
                 }
                 ("break", "on") => Some(Self::Break(true)),
                 ("break", "off") => Some(Self::Break(false)),

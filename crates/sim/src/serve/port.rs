@@ -100,7 +100,10 @@ impl Port {
                 None => wait::any(&[(listener, false)], time),
             },
             #[cfg(unix)]
-            Kind::Unix(unix) => wait::any(&[(&unix.waiting_for(), unread && tool)], time),
+            Kind::Unix(unix) => wait::any(
+                &[(&unix.waiting_for(), unread && tool), (&unix.lines, false)],
+                time,
+            ),
             #[cfg(unix)]
             Kind::Pty(pty) if tool => {
                 wait::any(&[(&pty.master(), unread), (&pty.lines, false)], time)
@@ -203,7 +206,7 @@ impl Port {
         match &mut self.0 {
             Kind::Tcp { .. } => Ok(None),
             #[cfg(unix)]
-            Kind::Unix(_) => Ok(None),
+            Kind::Unix(unix) => unix.lines.next(),
             #[cfg(unix)]
             Kind::Pty(pty) => pty.lines.next(),
         }
@@ -214,7 +217,7 @@ impl Port {
         match &mut self.0 {
             Kind::Tcp { .. } => {}
             #[cfg(unix)]
-            Kind::Unix(_) => {}
+            Kind::Unix(unix) => unix.lines.answer(),
             #[cfg(unix)]
             Kind::Pty(pty) => pty.lines.answer(),
         }

@@ -8,14 +8,17 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use super::ServeError;
+use super::lines::LinesSocket;
 use super::port::is_passing;
 
-/// A socket with a path, and the tool that has connected to it.
+/// A socket with a path, the tool that has connected to it, and the socket beside it for the lines of
+/// the computer.
 #[derive(Debug)]
 pub(super) struct Unix {
     listener: UnixListener,
     path: PathBuf,
     pub(super) stream: Option<UnixStream>,
+    pub(super) lines: LinesSocket,
 }
 
 impl Unix {
@@ -35,10 +38,14 @@ impl Unix {
         }
         let listener = UnixListener::bind(path).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".lines");
+        let lines = LinesSocket::bind(beside.into()).map_err(failed)?;
         Ok(Self {
             listener,
             path: path.to_owned(),
             stream: None,
+            lines,
         })
     }
 
