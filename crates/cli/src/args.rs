@@ -66,6 +66,8 @@ pub(crate) enum Command {
     /// Look into firmware files, convert and merge them
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Say why nothing answers: permissions, other programs, wiring, BOOT0
+    Doctor(DoctorArgs),
     /// Explain an error code at length
     Explain(ExplainArgs),
     /// Print a completion script for a shell
@@ -327,6 +329,15 @@ pub(crate) struct OutputArgs {
     /// The format to write: bin, hex or srec
     #[arg(long, value_name = "F", value_parser = format)]
     pub(crate) to: Option<flashwire::Format>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Print rules for udev that open the ports and keep ModemManager away from them
+    #[arg(long, conflicts_with_all = ["baud", "reset", "log"])]
+    pub(crate) udev_rules: bool,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
 }
 
 #[derive(Debug, Args)]

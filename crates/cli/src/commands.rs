@@ -1,5 +1,6 @@
 //! One module a command, or a few that belong together.
 
+mod doctor;
 mod erase;
 mod files;
 mod image;
@@ -13,14 +14,15 @@ mod stamp;
 mod target;
 mod write;
 
-use flashwire::Error;
+use flashwire::{Error, Exit};
 
 use crate::args::{Command, ImageCommand};
 use crate::screen::Screen;
 
-/// Does what the command line asks for.
-pub(crate) fn run(command: Command, screen: &Screen) -> Result<(), Error> {
-    match command {
+/// Does what the command line asks for, and says with which exit status to end.
+pub(crate) fn run(command: Command, screen: &Screen) -> Result<Exit, Error> {
+    let done = match command {
+        Command::Doctor(args) => return doctor::doctor(&args, screen),
         Command::List(args) => list::list(&args, screen),
         Command::Info(args) => info::info(&args, screen),
         Command::Write(args) => write::write(&args, screen),
@@ -36,5 +38,6 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Result<(), Error> {
         Command::Explain(args) => papers::explain(&args, screen),
         Command::Completions(args) => papers::completions(&args, screen),
         Command::Man(args) => papers::man(&args, screen),
-    }
+    };
+    done.map(|()| Exit::Done)
 }

@@ -14,7 +14,6 @@ mod signals;
 use std::process::ExitCode;
 
 use clap::Parser;
-use flashwire::Exit;
 
 use crate::args::Cli;
 use crate::screen::Screen;
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let screen = Screen { args: cli.screen };
     let exit = match commands::run(cli.command, &screen) {
-        Ok(()) => Exit::Done,
+        Ok(exit) => exit,
         Err(error) => {
             screen.error(&error);
             error.exit()

@@ -121,9 +121,26 @@ pub fn describe(port: &Port) -> Option<String> {
     }
 }
 
+fn known(vid: u16, pid: u16) -> Option<&'static str> {
+    let matches = |row: &&Adapter| row.vid == vid && row.pid.is_none_or(|of| of == pid);
+    ADAPTERS.iter().find(matches).map(|row| row.what)
+}
+
+/// What the USB device with these ids is, if it has a row of its own: that of a vendor says nothing
+/// of devices that are no serial ports.
+pub(crate) fn product(vid: u16, pid: u16) -> Option<&'static str> {
+    let mut rows = ADAPTERS.iter();
+    let row = rows.find(|row| (row.vid, row.pid) == (vid, Some(pid)))?;
+    Some(row.what)
+}
+
+/// All that are known: vendor, product (`None` for all others of the vendor), and what it is.
+pub(crate) fn ids() -> impl Iterator<Item = (u16, Option<u16>, &'static str)> {
+    ADAPTERS.iter().map(|row| (row.vid, row.pid, row.what))
+}
+
 fn describe_usb(usb: &UsbPort) -> String {
-    let matches = |row: &&Adapter| row.vid == usb.vid && row.pid.is_none_or(|pid| pid == usb.pid);
-    let known = ADAPTERS.iter().find(matches).map(|row| row.what);
+    let known = known(usb.vid, usb.pid);
     let named = [usb.manufacturer.as_deref(), usb.product.as_deref()];
     let named: Vec<&str> = named.into_iter().flatten().collect();
     match (known, named.is_empty()) {

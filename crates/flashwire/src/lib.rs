@@ -16,6 +16,8 @@
 pub mod adapters;
 pub mod bench;
 pub mod config;
+#[cfg(feature = "os")]
+pub mod doctor;
 pub mod error;
 pub mod families;
 pub mod files;

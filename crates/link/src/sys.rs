@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "system calls")]
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
@@ -37,6 +38,15 @@ pub(crate) fn wait(
 pub(crate) fn hung_up(file: &File) -> bool {
     poll(file, 0, Duration::ZERO)
         .is_ok_and(|revents| revents & (libc::POLLHUP | libc::POLLERR) != 0)
+}
+
+/// Whether the user of this process may read and write the file, without opening it.
+pub(crate) fn may_read_and_write(path: &str) -> bool {
+    let Ok(path) = CString::new(path) else {
+        return false;
+    };
+    // SAFETY: a string that ends with a zero, alive during the call.
+    unsafe { libc::access(path.as_ptr(), libc::R_OK | libc::W_OK) == 0 }
 }
 
 /// What has happened on `file`; 0 if nothing has when the time is over or a signal arrived.

@@ -32,6 +32,12 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The port that is named anywhere, as it stands there.
+    pub(crate) fn named_port(&self) -> Option<&str> {
+        let named = self.args.port.as_ref().filter(|port| !port.is_empty());
+        named.or(self.config.port.as_ref()).map(String::as_str)
+    }
+
     /// What shows progress and answers questions.
     pub(crate) fn watcher(&self) -> ProgressView {
         ProgressView::new(self.screen, !self.args.yes)

@@ -7,7 +7,7 @@
 
 mod info;
 mod memory;
-mod open;
+pub(crate) mod open;
 mod protection;
 mod write;
 

@@ -78,7 +78,7 @@ pub enum Speed {
 
 /// Line speed where nobody says otherwise, in bits per second: the highest that ST promises
 /// (AN3155, section 2.2).
-const DEFAULT_BAUD: u32 = 115_200;
+pub(crate) const DEFAULT_BAUD: u32 = 115_200;
 
 impl Default for Speed {
     fn default() -> Self {
@@ -204,7 +204,7 @@ fn named_way(spec: &ResetSpec) -> Option<Way> {
 }
 
 /// The link with a log and an end to its waits.
-fn wrapped(
+pub(crate) fn wrapped(
     link: &Rc<RefCell<dyn Link>>,
     log: Option<Box<dyn Write>>,
     cancel: &CancelFlag,
@@ -218,7 +218,7 @@ fn wrapped(
 }
 
 /// Ends a bench and writes its files.
-pub(super) fn close_bench(bench: Option<Rc<RefCell<SimLink>>>) -> Result<(), Error> {
+pub(crate) fn close_bench(bench: Option<Rc<RefCell<SimLink>>>) -> Result<(), Error> {
     match bench.and_then(Rc::into_inner) {
         Some(bench) => Ok(bench.into_inner().close().map_err(BenchError::Storage)?),
         None => Ok(()),
@@ -226,9 +226,9 @@ pub(super) fn close_bench(bench: Option<Rc<RefCell<SimLink>>>) -> Result<(), Err
 }
 
 /// A link that was opened, and the bench behind it if it is simulated.
-type Opened = (Rc<RefCell<dyn Link>>, Option<Rc<RefCell<SimLink>>>);
+pub(crate) type Opened = (Rc<RefCell<dyn Link>>, Option<Rc<RefCell<SimLink>>>);
 
-fn open_place(place: &Place, settings: Settings) -> Result<Opened, Error> {
+pub(crate) fn open_place(place: &Place, settings: Settings) -> Result<Opened, Error> {
     let name = place.to_string();
     let failed = |source: LinkError| {
         Error::from(Problem::Open {
@@ -269,18 +269,18 @@ fn open_place(place: &Place, settings: Settings) -> Result<Opened, Error> {
 }
 
 /// Finding the way into a bootloader.
-struct Entry<'a> {
-    loader: Bootloader,
+pub(crate) struct Entry<'a> {
+    pub(crate) loader: Bootloader,
     /// The wiring by which it was reached.
-    way: Option<Way>,
-    reset: Option<ResetSpec>,
-    patience: Option<Duration>,
-    watcher: &'a mut dyn Watcher,
+    pub(crate) way: Option<Way>,
+    pub(crate) reset: Option<ResetSpec>,
+    pub(crate) patience: Option<Duration>,
+    pub(crate) watcher: &'a mut dyn Watcher,
 }
 
 impl Entry<'_> {
     /// Gets an answer from the bootloader, again and again while there is patience.
-    fn greet(&mut self) -> Result<(), stm32::Error> {
+    pub(crate) fn greet(&mut self) -> Result<(), stm32::Error> {
         let patience = self.patience.unwrap_or(Duration::ZERO);
         let end = self.loader.link_mut().deadline(patience).moment();
         let spec = self.reset.clone().unwrap_or(ResetSpec::Auto);
@@ -385,7 +385,7 @@ impl Entry<'_> {
     }
 
     /// Passes on what the port could not do.
-    fn pass_warnings(&mut self) {
+    pub(crate) fn pass_warnings(&mut self) {
         for warning in self.loader.link_mut().take_warnings() {
             self.watcher.warn(&warning);
         }
@@ -397,7 +397,7 @@ impl Entry<'_> {
 const FLASH_START: u32 = 0x0800_0000;
 
 /// Whether this says that no bootloader is there, and not that the link failed.
-pub(super) fn is_no_loader(error: &stm32::Error) -> bool {
+pub(crate) fn is_no_loader(error: &stm32::Error) -> bool {
     matches!(
         error,
         stm32::Error::NoAnswer { .. } | stm32::Error::WrongAnswer { .. }

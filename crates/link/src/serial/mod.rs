@@ -70,6 +70,14 @@ pub fn open(path: &str, settings: Settings) -> Result<SerialLink, LinkError> {
     Ok(link)
 }
 
+/// Whether this user may open the port `path`, as far as can be told without opening it.
+pub fn is_allowed(path: &str) -> bool {
+    #[cfg(unix)]
+    return crate::sys::may_read_and_write(path);
+    #[cfg(not(unix))]
+    return std::path::Path::new(path).exists();
+}
+
 /// An open serial port. Made by [`open`].
 #[derive(Debug)]
 pub struct SerialLink {

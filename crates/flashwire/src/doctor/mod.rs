@@ -1,0 +1,107 @@
+//! Says why nothing answers: looks at the computer, at the port, and at what comes back on the wire.
+//!
+//! What is found is data: [`Finding`]s, each with a stable code, a sentence, what is known and what
+//! to do, with the command for this very system where there is one. Nothing is changed: commands
+//! are told, not run. Ports that nobody named are neither opened nor written to.
+//!
+//! The facts about the computer come from files ([`Computer`]); what a port says is heard over the
+//! same links that sessions use.
+
+mod access;
+mod advice;
+mod computer;
+mod finding;
+mod hearing;
+mod udev;
+mod wire;
+
+use crate::error::{Error, Exit, Problem};
+use crate::port::Place;
+use crate::session::OpenOptions;
+use crate::watch::Watcher;
+
+pub use advice::{GroupTool, System};
+pub use computer::{Account, Adapter, Computer, Group, Node, Process};
+pub use finding::{Advice, Denial, Finding, Verdict};
+pub use hearing::Sample;
+pub use udev::{INSTALLATION as UDEV_INSTALLATION, RULES_FILE as UDEV_RULES_FILE, udev_rules};
+
+/// The exit status that a process ends with after these findings: that of the first thing that is
+/// wrong, or [`Exit::Done`].
+pub fn exit(findings: &[Finding]) -> Exit {
+    findings
+        .iter()
+        .find(|finding| finding.verdict() == Verdict::Wrong)
+        .map_or(Exit::Done, Finding::exit)
+}
+
+/// Looks at the computer and at all its serial ports, without opening any.
+///
+/// # Errors
+/// The system gives no list of its ports.
+pub fn look_at_computer(computer: &Computer) -> Result<Vec<Finding>, Error> {
+    let ports = flashwire_link::ports()?;
+    let mut findings = Vec::new();
+    for port in &ports {
+        let allowed = flashwire_link::serial::is_allowed(&port.name);
+        let around = access::around(computer, &port.name);
+        findings.push(match allowed {
+            true => access::usable(port),
+            false => access::denied(computer, &port.name),
+        });
+        findings.extend(around);
+    }
+    findings.extend(access::idle_adapters(computer));
+    if ports.is_empty() {
+        findings.insert(0, Finding::NoPorts);
+    }
+    Ok(findings)
+}
+
+/// Looks at one port: whether it can be opened, who else has it, and what comes back when a loader
+/// is greeted on it. Nothing is written to the flash. A target that answers ends the list.
+///
+/// # Errors
+/// The options make no sense. That a port cannot be opened or that nothing answers is no error here,
+/// but a finding.
+pub fn look_at_port(
+    computer: &Computer,
+    options: OpenOptions,
+    watcher: &mut dyn Watcher,
+) -> Result<Vec<Finding>, Error> {
+    let Place::Serial(name) = &options.port.place else {
+        return match wire::look(options, watcher) {
+            Err(error) => unopened(error).map(|finding| vec![finding]),
+            found => found,
+        };
+    };
+    let name = name.clone();
+    // Before it is opened: from then on it is this program that has it.
+    let around = access::around(computer, &name);
+    match wire::look(options, watcher) {
+        Ok(found) => {
+            let opened = access::opened(&name);
+            Ok([vec![opened], around, found]
+                .into_iter()
+                .flatten()
+                .collect())
+        }
+        Err(error) => {
+            let refused = access::refused(computer, &name, error)?;
+            let mut findings = vec![refused];
+            // Of a port that is there, and may be had later.
+            if matches!(findings[0], Finding::Busy { .. }) {
+                findings.extend(around.into_iter().filter(Finding::is_about_modem_manager));
+            }
+            Ok(findings)
+        }
+    }
+}
+
+/// A port without a node in the file system that cannot be opened.
+fn unopened(error: Error) -> Result<Finding, Error> {
+    match error.problem() {
+        Problem::Open { .. } => Ok(Finding::Unopened(error)),
+        _ => Err(error),
+    }
+}
