@@ -19,3 +19,4 @@ pub mod ours;
 pub mod preload;
 #[cfg(target_os = "linux")]
 pub mod served;
+pub mod socket;

@@ -4,4 +4,6 @@
 //! document that rules it. A flash behind a protocol becomes a [`flashwire_plan::FlashDevice`].
 //! Nothing here prints, sleeps or asks for the time except through the link.
 
+pub mod serprog;
+pub mod spinor;
 pub mod stm32;

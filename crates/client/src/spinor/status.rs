@@ -1,0 +1,144 @@
+//! Status registers and what they protect.
+
+use std::time::Duration;
+
+use flashwire_protocol::spinor::{Head, instruction, status};
+
+use super::definition::StatusWrite;
+use super::probe::{ask_all, wait_until_ready};
+use super::{Chip, Error, Job};
+
+/// How long a status write may take: 15 ms on most chips, 1 s and more on the oldest.
+const LONGEST_WRITE: Duration = Duration::from_secs(5);
+
+/// Manufacturer code of Micron, Numonyx and ST: their fourth protection bit is where others have
+/// QE or SEC. JEP106.
+const MICRON: u8 = 0x20;
+
+/// What the status registers of a chip say about protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// Status register 1, without WIP and WEL.
+    pub sr1: u8,
+    /// Status register 2, of chips that are known to have one.
+    pub sr2: Option<u8>,
+    mask: u8,
+}
+
+impl Protection {
+    /// Whether part of the chip, or all of it, is protected.
+    pub fn is_on(&self) -> bool {
+        let complement = self.sr2.is_some_and(|sr2| sr2 & status::winbond::CMP != 0);
+        self.sr1 & self.mask != 0 || complement
+    }
+}
+
+/// Status registers as they were, to be put back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedStatus(Protection);
+
+impl Chip {
+    /// What the status registers say about protection now.
+    ///
+    /// # Errors
+    /// What the controller did.
+    pub fn protection(&mut self) -> Result<Protection, Error> {
+        let questions = [
+            (Head::of(instruction::RDSR), 1),
+            (Head::of(instruction::RDSR2), 1),
+        ];
+        let [sr1, sr2] = ask_all(self.controller.as_mut(), &questions)?;
+        let byte = |answer: Vec<u8>| answer.first().copied().unwrap_or_default();
+        let has_second = self.definition().status_write != StatusWrite::One;
+        let micron = self.identity().answers.rdid.first() == Some(&MICRON);
+        let mut mask = status::BP0 | status::BP1 | status::BP2 | status::BP3;
+        if micron {
+            mask |= status::winbond::SEC;
+        }
+        Ok(Protection {
+            sr1: byte(sr1) & !(status::WIP | status::WEL),
+            sr2: has_second.then(|| byte(sr2)),
+            mask,
+        })
+    }
+
+    /// Lifts the protection of all blocks, and leaves everything else in the status registers as it
+    /// is. `None` if there was none.
+    ///
+    /// # Errors
+    /// [`Error::StatusLocked`] if the registers do not change.
+    pub fn unprotect(&mut self) -> Result<Option<SavedStatus>, Error> {
+        let before = self.protection()?;
+        if !before.is_on() {
+            return Ok(None);
+        }
+        let after = Protection {
+            sr1: before.sr1 & !before.mask,
+            sr2: before.sr2.map(|sr2| sr2 & !status::winbond::CMP),
+            ..before
+        };
+        self.write_status(after)?;
+        Ok(Some(SavedStatus(before)))
+    }
+
+    /// Protects all blocks, by all protection bits; everything else in the status registers stays
+    /// as it is.
+    ///
+    /// # Errors
+    /// [`Error::StatusLocked`] if the registers do not change.
+    pub fn protect(&mut self) -> Result<(), Error> {
+        let before = self.protection()?;
+        let levels = status::BP0 | status::BP1 | status::BP2;
+        self.write_status(Protection {
+            sr1: before.sr1 | levels,
+            sr2: before.sr2.map(|sr2| sr2 & !status::winbond::CMP),
+            ..before
+        })
+    }
+
+    /// Puts the status registers back.
+    ///
+    /// # Errors
+    /// [`Error::StatusLocked`] if the registers do not change.
+    pub fn restore_status(&mut self, saved: SavedStatus) -> Result<(), Error> {
+        self.write_status(saved.0)
+    }
+
+    /// Writes registers and looks whether they took it.
+    fn write_status(&mut self, wanted: Protection) -> Result<(), Error> {
+        let now = self.protection()?;
+        match (self.definition().status_write, wanted.sr2) {
+            (StatusWrite::Two, Some(sr2)) => {
+                self.write_register(&[instruction::WRSR, wanted.sr1, sr2])?;
+            }
+            (StatusWrite::Each, Some(sr2)) => {
+                self.write_register(&[instruction::WRSR, wanted.sr1])?;
+                // On some chips that has cleared it.
+                if now.sr2 != Some(sr2) || self.protection()?.sr2 != Some(sr2) {
+                    self.write_register(&[instruction::WRSR2, sr2])?;
+                }
+            }
+            _ => self.write_register(&[instruction::WRSR, wanted.sr1])?,
+        }
+        let found = self.protection()?;
+        if found.sr1 & wanted.mask != wanted.sr1 & wanted.mask || found.is_on() != wanted.is_on() {
+            return Err(Error::StatusLocked {
+                wanted: wanted.sr1,
+                found: found.sr1,
+            });
+        }
+        Ok(())
+    }
+
+    fn write_register(&mut self, write: &[u8]) -> Result<(), Error> {
+        let enable = if self.definition().ewsr {
+            instruction::EWSR
+        } else {
+            instruction::WREN
+        };
+        let controller = self.controller.as_mut();
+        controller.run(&Job::send(&[enable]), &mut [])?;
+        controller.run(&Job::send(write), &mut [])?;
+        wait_until_ready(controller, "a status write", LONGEST_WRITE)
+    }
+}
