@@ -8,6 +8,8 @@ pub mod built;
 pub mod clipped;
 pub mod desk;
 #[cfg(target_os = "linux")]
+pub mod faces;
+#[cfg(target_os = "linux")]
 pub mod gpio;
 #[cfg(target_os = "linux")]
 pub mod i2c;

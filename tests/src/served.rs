@@ -8,8 +8,9 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use flashwire_link::CancelFlag;
+use flashwire_sim::SimLink;
 use flashwire_sim::serve::{Limits, Listen, Server};
-use flashwire_sim::stm32::ChipState;
+use flashwire_sim::stm32::{ChipState, Options};
 use tempfile::TempDir;
 
 use crate::{i2c, preload};
@@ -30,8 +31,40 @@ pub struct Remains {
     pub flash: Vec<u8>,
     /// What the chip was doing.
     pub state: ChipState,
+    /// The cells of its option bytes, the protections among them.
+    pub options: Vec<u32>,
     /// What the chip held against its hosts.
     pub complaints: Vec<String>,
+}
+
+/// How a chip is protected before anybody comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guard {
+    /// Not at all, as it is delivered.
+    #[default]
+    Nothing,
+    /// Against reading, at level 1.
+    Reading,
+    /// Against writing: these codes of the Write Protect command.
+    Writing(&'static [u8]),
+}
+
+impl Guard {
+    /// The state file of a bench whose chip is protected so.
+    fn state_of(self, spec: &str) -> String {
+        let link = SimLink::open(spec).expect("there is such a bench");
+        let part = link.bench().chip().expect("it is an STM32 bench").part();
+        let mut options = Options::factory(&part.options);
+        match self {
+            Self::Nothing => {}
+            Self::Reading => options.set_read_protection(&part.options, true),
+            Self::Writing(codes) => {
+                options.write_protect(&part.options, codes);
+            }
+        }
+        let cells: Vec<_> = options.cells().iter().map(|c| format!("{c:x}")).collect();
+        format!("part: {}\noptions: {}\n", part.name, cells.join(" "))
+    }
 }
 
 impl Served {
@@ -40,9 +73,21 @@ impl Served {
     /// # Panics
     /// If there is no such bench.
     pub fn open(spec: &str, content: &[u8]) -> Self {
+        Self::open_guarded(spec, content, Guard::Nothing)
+    }
+
+    /// The same with a chip that is protected from the beginning.
+    ///
+    /// # Panics
+    /// If there is no such bench.
+    pub fn open_guarded(spec: &str, content: &[u8], guard: Guard) -> Self {
         let folder = tempfile::tempdir().expect("there is room for temporary files");
         let image = folder.path().join("board.bin");
         fs::write(&image, content).expect("there is room for the board's content");
+        if guard != Guard::Nothing {
+            let state = folder.path().join("board.bin.state");
+            fs::write(state, guard.state_of(spec)).expect("there is room for its state");
+        }
         let spec = format!("{spec},image={}", image.display());
         let is_bus = spec.split(',').any(|key| key == "bus=i2c");
         let place = folder.path().join("port");
@@ -66,6 +111,7 @@ impl Served {
             Remains {
                 flash: bench.flash().to_vec(),
                 state: chip.state(),
+                options: chip.memory().options.cells().to_vec(),
                 complaints: bench.complaints().iter().map(ToString::to_string).collect(),
             }
         });

@@ -2,7 +2,7 @@
 
 mod doctor;
 mod erase;
-mod files;
+pub(crate) mod files;
 mod image;
 mod info;
 mod list;

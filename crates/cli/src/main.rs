@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod faces;
 mod json;
 mod progress;
 mod screen;
@@ -19,7 +20,11 @@ use crate::args::Cli;
 use crate::screen::Screen;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    if let Some(exit) = faces::run(&words) {
+        return exit;
+    }
+    let cli = Cli::parse_from(words);
     let screen = Screen { args: cli.screen };
     let exit = match commands::run(cli.command, &screen) {
         Ok(exit) => exit,

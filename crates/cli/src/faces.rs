@@ -1,0 +1,40 @@
+//! Drop-in faces: other tools' command lines, done by flashwire.
+//!
+//! `flashwire stm32flash ARGS`, or flashwire under the name `stm32flash`, takes the options of the
+//! original as the original reads them, and ends with its exit codes. A face translates to the
+//! library and prints; what is done is the same as behind flashwire's own commands. What differs on
+//! purpose is said in `docs/` beside every option.
+
+mod getopt;
+mod stm32flash;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A face: what the original is called, and what stands in for it.
+struct Face {
+    name: &'static str,
+    /// Takes the name that usage texts show, and the words after it.
+    run: fn(&str, &[OsString]) -> ExitCode,
+}
+
+const FACES: &[Face] = &[Face {
+    name: "stm32flash",
+    run: stm32flash::run,
+}];
+
+/// Runs the face that the program's name or its first word asks for, if one does.
+pub(crate) fn run(words: &[OsString]) -> Option<ExitCode> {
+    let (program, words) = words.split_first()?;
+    if let Some(face) = named(Path::new(program).file_stem()?) {
+        return Some((face.run)(face.name, words));
+    }
+    let (first, words) = words.split_first()?;
+    let face = named(first)?;
+    Some((face.run)(&format!("flashwire {}", face.name), words))
+}
+
+fn named(name: &OsStr) -> Option<&'static Face> {
+    FACES.iter().find(|face| name == face.name)
+}

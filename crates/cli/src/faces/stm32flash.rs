@@ -1,0 +1,42 @@
+//! `flashwire stm32flash`: the command line of stm32flash 0.7.
+
+mod arguments;
+mod job;
+mod talk;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use arguments::Asked;
+use talk::Talk;
+
+/// The original's only exit code but 0.
+const FAILED: u8 = 1;
+
+/// Does what `words` ask for; `name` is what usage texts call this program.
+pub(super) fn run(name: &str, words: &[OsString]) -> ExitCode {
+    let posix = std::env::var_os("POSIXLY_CORRECT").is_some();
+    let arguments = match arguments::parse(words, posix) {
+        Asked::Job(arguments) => arguments,
+        Asked::Help => {
+            eprint!("{}", arguments::help(name));
+            return ExitCode::SUCCESS;
+        }
+        Asked::Wrong(what) => {
+            eprintln!("{name}: {what}");
+            return ExitCode::from(FAILED);
+        }
+        Asked::Nothing(what) => {
+            eprint!("{name}: {what}\n\n{}", arguments::help(name));
+            return ExitCode::from(FAILED);
+        }
+    };
+    let mut talk = Talk::new(arguments.data_on_output());
+    match job::run(&arguments, &mut talk) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            talk.error(&error);
+            ExitCode::from(FAILED)
+        }
+    }
+}
