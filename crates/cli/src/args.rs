@@ -2,6 +2,8 @@
 //!
 //! Doc comments in here are what `--help`, the manual pages and the completions show.
 
+pub(crate) mod stm32;
+
 use std::path::PathBuf;
 
 use clap::builder::Styles;
@@ -61,6 +63,9 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Reset the target
     Reset(ResetArgs),
+    /// Protections, checksums and option bytes of an STM32
+    #[command(subcommand)]
+    Stm32(stm32::Stm32Command),
     /// Serve a simulated bench, for any tool to talk to in real time
     Sim(SimArgs),
     /// Look into firmware files, convert and merge them
@@ -139,6 +144,8 @@ pub(crate) struct TargetArgs {
     /// Write every byte on the wire, with its time, to a file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) loader: stm32::LoaderArgs,
 }
 
 #[derive(Debug, Args)]
@@ -190,6 +197,10 @@ pub(crate) struct WriteArgs {
     /// Lose what shares an erase unit with the file, instead of writing it back
     #[arg(long)]
     pub(crate) no_keep: bool,
+    /// Remove what protection is in the way and go on; removing the read protection erases the whole
+    /// flash, and is asked about
+    #[arg(long)]
+    pub(crate) unprotect: bool,
     /// Start the application afterwards
     #[arg(long)]
     pub(crate) run: bool,
@@ -237,10 +248,10 @@ pub(crate) struct VerifyArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = true, args = ["all", "address"])]
+#[group(id = "what", required = true, multiple = true, args = ["all", "address", "page"])]
 pub(crate) struct EraseArgs {
     /// Erase everything
-    #[arg(long, conflicts_with_all = ["address", "length"])]
+    #[arg(long, conflicts_with_all = ["address", "length", "page"])]
     pub(crate) all: bool,
     /// First address; must begin an erase unit
     #[arg(long, value_name = "A", value_parser = number::parse, requires = "length")]
@@ -248,6 +259,16 @@ pub(crate) struct EraseArgs {
     /// How many bytes; whole erase units
     #[arg(long, value_name = "N", value_parser = number::parse, requires = "address")]
     pub(crate) length: Option<u64>,
+    /// Erase from this page on (or sector), counted from 0
+    #[arg(long, value_name = "N", value_parser = number::parse, conflicts_with = "address")]
+    pub(crate) page: Option<u64>,
+    /// How many pages [default: 1]
+    #[arg(long, value_name = "N", value_parser = number::parse, requires = "page")]
+    pub(crate) pages: Option<u64>,
+    /// Remove what protection is in the way and go on; removing the read protection erases the whole
+    /// flash, and is asked about
+    #[arg(long)]
+    pub(crate) unprotect: bool,
     /// Do not check that it is empty afterwards
     #[arg(long)]
     pub(crate) no_verify: bool,

@@ -1,5 +1,6 @@
 //! One module a command, or a few that belong together.
 
+mod ask;
 mod doctor;
 mod erase;
 pub(crate) mod files;
@@ -11,6 +12,7 @@ mod read;
 mod run;
 mod sim;
 mod stamp;
+mod stm32;
 mod target;
 mod write;
 
@@ -31,6 +33,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Result<Exit, Error> {
         Command::Erase(args) => erase::erase(&args, screen),
         Command::Run(args) => run::run(&args, screen),
         Command::Reset(args) => run::reset(&args, screen),
+        Command::Stm32(command) => stm32::run(&command, screen),
         Command::Sim(args) => sim::serve(&args, screen),
         Command::Image(ImageCommand::Info(args)) => image::info(&args, screen),
         Command::Image(ImageCommand::Convert(args)) => image::convert(&args, screen),

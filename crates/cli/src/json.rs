@@ -1,7 +1,7 @@
 //! The JSON objects: one struct a schema. A field is never renamed and never changes its meaning;
 //! when that cannot be kept, the number at the end of the schema goes up.
 
-use flashwire::{Error, Info, Outcome, Plan, Progress};
+use flashwire::{Error, Info, Outcome, Plan, Progress, Protection};
 use serde::Serialize;
 
 /// `object` as one line of JSON.
@@ -120,6 +120,8 @@ pub(crate) struct InfoObject {
     erased_value: u8,
     unique_id: Option<String>,
     read_protected: bool,
+    /// Nothing where nobody can tell.
+    write_protected: Option<Vec<Range>>,
     stm32: Option<Stm32>,
 }
 
@@ -141,7 +143,7 @@ struct Stm32 {
 }
 
 impl InfoObject {
-    pub(crate) fn new(info: &Info) -> Self {
+    pub(crate) fn new(info: &Info, protection: &Protection) -> Self {
         let units = info
             .erase_units
             .iter()
@@ -166,10 +168,59 @@ impl InfoObject {
             program_unit_bytes: info.program_unit_bytes,
             erased_value: info.erased,
             unique_id: info.unique_id.clone(),
-            read_protected: info.read_protected,
+            read_protected: protection.read,
+            write_protected: ranges(protection),
             stm32,
         }
     }
+}
+
+/// What is write protected, if that can be told.
+fn ranges(protection: &Protection) -> Option<Vec<Range>> {
+    let ranges = protection.write.as_ref()?;
+    Some(ranges.iter().map(Range::from).collect())
+}
+
+/// What is protected after a change of it.
+#[derive(Serialize)]
+pub(crate) struct ProtectionObject {
+    schema: &'static str,
+    link: String,
+    part: String,
+    read_protected: bool,
+    /// Nothing where nobody can tell.
+    write_protected: Option<Vec<Range>>,
+    /// Whether the flash was erased by it.
+    erased: bool,
+}
+
+impl ProtectionObject {
+    pub(crate) fn new(
+        schema: &'static str,
+        info: &Info,
+        protection: &Protection,
+        erased: bool,
+    ) -> Self {
+        Self {
+            schema,
+            link: info.link.clone(),
+            part: info.part.clone(),
+            read_protected: protection.read,
+            write_protected: ranges(protection),
+            erased,
+        }
+    }
+}
+
+/// A checksum.
+#[derive(Serialize)]
+pub(crate) struct CrcObject {
+    pub(crate) schema: &'static str,
+    pub(crate) link: String,
+    pub(crate) part: String,
+    pub(crate) range: Range,
+    pub(crate) crc: u32,
+    pub(crate) on_chip: bool,
 }
 
 /// A plan, carried out or not.

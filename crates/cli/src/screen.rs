@@ -32,6 +32,12 @@ impl Screen {
         }
     }
 
+    /// Asks something, even with `--quiet`; the answer stands on the same line.
+    pub(crate) fn ask(&self, question: &str) {
+        let mut error = anstream::stderr().lock();
+        let _ = write!(error, "{question}").and_then(|()| error.flush());
+    }
+
     /// Says more, with `--verbose`.
     pub(crate) fn detail(&self, text: &str) {
         if self.args.verbose {

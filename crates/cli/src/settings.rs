@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use flashwire::config::Config;
 use flashwire::{
-    CancelFlag, Error, OpenOptions, Pipeline, Port, Problem, ResetSpec, Speed, files, number,
-    places,
+    CancelFlag, Error, OpenOptions, Parity, Pipeline, Port, Problem, ResetSpec, Speed, files,
+    number, parts, places,
 };
 
 use crate::args::TargetArgs;
+use crate::args::stm32::ParityKind;
 
 /// The defaults of the project and the user.
 ///
@@ -63,6 +64,18 @@ pub(crate) fn open_options(
     }
     if let Some(pipeline) = pick(&args.pipeline, &config.pipeline) {
         options.pipeline = pipeline_of(&pipeline)?;
+    }
+    options.resume = args.loader.resume;
+    options.parity = args.loader.parity.map(|parity| match parity {
+        ParityKind::Even => Parity::Even,
+        ParityKind::None => Parity::None,
+        ParityKind::Odd => Parity::Odd,
+    });
+    if let Some(retries) = args.loader.retries {
+        options.retries = retries;
+    }
+    if let Some(path) = &args.loader.parts {
+        options.parts = parts::load(path)?;
     }
     options.patience = args.timeout.map(patience).transpose()?;
     if let Some(path) = &args.log {
@@ -121,6 +134,7 @@ fn patience(seconds: f64) -> Result<Duration, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::stm32::LoaderArgs;
 
     fn args(port: Option<&str>, baud: Option<&str>) -> TargetArgs {
         TargetArgs {
@@ -131,6 +145,7 @@ mod tests {
             timeout: None,
             yes: false,
             log: None,
+            loader: LoaderArgs::default(),
         }
     }
 

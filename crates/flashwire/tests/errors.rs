@@ -172,6 +172,10 @@ fn samples() -> Vec<Error> {
         on_port(Problem::WriteProtected {
             ranges: vec![first_sector, 0x0800_4000..0x0802_0000],
         }),
+        on_port(Problem::NoConsent {
+            what: "the chip is read protected (RDP); removing that erases its whole flash"
+                .to_owned(),
+        }),
         on_port(Problem::NotTaken {
             what: "write protection",
         }),
@@ -186,6 +190,13 @@ fn samples() -> Vec<Error> {
         on_port(Problem::Sectors {
             part: "STM32G07xxx/08xxx".to_owned(),
             source: SectorsError::TooManyPieces { pieces: 3, most: 2 },
+        }),
+        on_port(Problem::Sectors {
+            part: "STM32F10xxx Medium-density".to_owned(),
+            source: SectorsError::Unaligned {
+                range: 0x0800_0000..0x0800_1400,
+                aligned: 0x0800_0000..0x0800_2000,
+            },
         }),
         on_port(Problem::NoSuchPage {
             first: 120,

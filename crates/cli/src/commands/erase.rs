@@ -1,8 +1,8 @@
 //! `flashwire erase`
 
-use flashwire::{Error, Problem};
+use flashwire::{Error, Problem, Session};
 
-use super::target::Run;
+use super::target::{Run, would_lift};
 use super::write::{in_full, say_done, units};
 use crate::args::EraseArgs;
 use crate::json::JobObject;
@@ -21,7 +21,24 @@ pub(crate) fn erase(args: &EraseArgs, screen: &Screen) -> Result<(), Error> {
     };
     run.with_session(|session, info, watcher| {
         run.say_target(info);
-        let job = session.plan_erase(range.clone(), !args.no_verify)?;
+        let plan = |session: &mut Session| match args.page {
+            Some(first) => {
+                session.plan_erase_pages(first, args.pages.unwrap_or(1), !args.no_verify)
+            }
+            None => session.plan_erase(range.clone(), !args.no_verify),
+        };
+        if args.unprotect {
+            session.plan_past_protection();
+        }
+        let mut job = plan(session)?;
+        if args.unprotect && session.protection()?.is_any() {
+            if args.dry_run {
+                screen.say(would_lift(&session.protection()?));
+            } else {
+                run.unprotect(session, watcher)?;
+                job = plan(session)?;
+            }
+        }
         let plan = job.plan();
         if args.dry_run {
             let object = JobObject::new("flashwire/erase/1", info, plan, None, false);

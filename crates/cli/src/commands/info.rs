@@ -1,7 +1,8 @@
 //! `flashwire info`
 
-use flashwire::{Error, Info};
+use flashwire::{Error, Info, Protection};
 
+use super::stm32;
 use super::target::Run;
 use crate::args::InfoArgs;
 use crate::json::InfoObject;
@@ -11,11 +12,17 @@ use crate::screen::Screen;
 /// Shows what is at the other end.
 pub(crate) fn info(args: &InfoArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
-    run.with_session(|_, info, _| screen.result(&text(info), &InfoObject::new(info)))
+    run.with_session(|session, info, _| {
+        let protection = session.protection()?;
+        screen.result(
+            &text(info, &protection),
+            &InfoObject::new(info, &protection),
+        )
+    })
 }
 
 /// What is known, a line each.
-fn text(info: &Info) -> String {
+fn text(info: &Info, protection: &Protection) -> String {
     let mut lines = vec![("part", info.part.clone()), ("port", info.link.clone())];
     if let Some(stm32) = &info.stm32 {
         lines.push(("product id", format!("{:#05x}", stm32.product_id)));
@@ -35,8 +42,8 @@ fn text(info: &Info) -> String {
     if let Some(id) = &info.unique_id {
         lines.push(("unique id", id.clone()));
     }
-    let protection = if info.read_protected { "on" } else { "off" };
-    lines.push(("read protection", protection.to_owned()));
+    lines.push(("read protection", stm32::read(protection).to_owned()));
+    lines.push(("write protection", stm32::write(protection)));
     if let Some(stm32) = &info.stm32 {
         lines.push(("commands", wrapped(&stm32.commands)));
         if let Some(wiring) = &stm32.wiring {
@@ -50,7 +57,7 @@ fn text(info: &Info) -> String {
 }
 
 /// Where the values begin.
-const LABEL_WIDTH: usize = 17;
+const LABEL_WIDTH: usize = 18;
 
 fn flash(info: &Info) -> String {
     let size_bytes = info.flash.end - info.flash.start;

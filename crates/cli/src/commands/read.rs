@@ -19,7 +19,7 @@ pub(crate) fn read(args: &ReadArgs, screen: &Screen) -> Result<(), Error> {
     let output = Output::create(&args.file, is_text, screen)?;
     run.with_session(|session, info, watcher| {
         run.say_target(info);
-        let range = range(info, args)?;
+        let range = range(info, args.address, args.length)?;
         let began = session.now();
         let data = session.read(range.clone(), watcher)?;
         let took = session.now().saturating_sub(began);
@@ -69,14 +69,18 @@ pub(crate) fn read(args: &ReadArgs, screen: &Screen) -> Result<(), Error> {
 }
 
 /// The addresses that the options name, in this flash.
-fn range(info: &Info, args: &ReadArgs) -> Result<Range<u64>, Error> {
+pub(super) fn range(
+    info: &Info,
+    address: Option<u64>,
+    length: Option<u64>,
+) -> Result<Range<u64>, Error> {
     let flash = &info.flash;
-    if args.length.is_none() && !info.size_known {
+    if length.is_none() && !info.size_known {
         let what = "the size of this flash is not known: say with --length how much to read";
         return Err(Problem::Usage(what.to_owned()).into());
     }
-    let start = args.address.unwrap_or(flash.start);
-    let end = match args.length {
+    let start = address.unwrap_or(flash.start);
+    let end = match length {
         Some(length) => start.checked_add(length),
         None => Some(flash.end),
     };

@@ -1,15 +1,28 @@
 //! What all commands that talk to a target have in common.
 
-use flashwire::config::Config;
-use flashwire::{CancelFlag, Error, Info, OpenOptions, Session};
+use std::io::{self, IsTerminal};
+use std::ops::Range;
 
+use flashwire::config::Config;
+use flashwire::{CancelFlag, Error, Info, OpenOptions, Problem, Protection, Session};
+
+use super::ask;
 use crate::args::TargetArgs;
 use crate::progress::{ProgressView, bytes};
-use crate::screen::Screen;
+use crate::screen::{self, Screen};
 use crate::{settings, signals};
 
 /// What the first Ctrl-C is answered with.
 const STOPPING: &str = "stopping after the command under way; Ctrl-C again ends at once";
+
+/// What a dry run says of a protection that `--unprotect` would remove.
+pub(super) fn would_lift(protection: &Protection) -> &'static str {
+    if protection.read {
+        "the read protection would be removed first, and the chip would erase its whole flash"
+    } else {
+        "the write protection would be removed first"
+    }
+}
 
 /// The defaults and the means of one run.
 pub(crate) struct Run<'a> {
@@ -65,6 +78,44 @@ impl<'a> Run<'a> {
         Ok(result)
     }
 
+    /// Makes sure that the user means it: by `--yes`, or by asking on a terminal. `what` is what is
+    /// going to happen.
+    ///
+    /// # Errors
+    /// There is nobody to ask, or they said no.
+    pub(crate) fn consent(&self, what: &str) -> Result<(), Error> {
+        let no = || Problem::NoConsent {
+            what: what.to_owned(),
+        };
+        if self.args.yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() || !screen::error_is_terminal() {
+            return Err(no().into());
+        }
+        self.screen.ask(&format!("{what}. Go on? [y/N] "));
+        match ask::line(&self.cancel) {
+            Some(answer) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
+            _ => Err(no().into()),
+        }
+    }
+
+    /// Takes away the protection that stands in the way of what was planned.
+    ///
+    /// # Errors
+    /// There is nobody to ask whether everything may be erased, or they said no; the chip did not do
+    /// it.
+    pub(crate) fn unprotect(
+        &self,
+        session: &mut Session,
+        watcher: &mut ProgressView,
+    ) -> Result<(), Error> {
+        if session.protection()?.read {
+            self.consent(super::stm32::WIPES)?;
+        }
+        session.unprotect(watcher)
+    }
+
     /// Says what answered.
     pub(crate) fn say_target(&self, info: &Info) {
         let size = match info.size_known {
@@ -74,4 +125,12 @@ impl<'a> Run<'a> {
         let Info { part, link, .. } = info;
         self.screen.say(&format!("{part}, {size} flash, on {link}"));
     }
+}
+
+/// `0x08000000..0x08001000, 0x08004000..0x08005000`.
+pub(super) fn joined_spans(ranges: &[Range<u64>]) -> String {
+    let spans = ranges
+        .iter()
+        .map(|range| format!("{:#010x}..{:#010x}", range.start, range.end));
+    spans.collect::<Vec<_>>().join(", ")
 }

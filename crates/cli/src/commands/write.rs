@@ -9,7 +9,7 @@ use flashwire::{
 };
 
 use super::run::say_started;
-use super::target::Run;
+use super::target::{Run, would_lift};
 use super::{files, stamp};
 use crate::args::{EraseKind, FileArgs, VerifyArgs, WriteArgs};
 use crate::json::JobObject;
@@ -24,7 +24,18 @@ pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
     let name = files::name(&args.file.file);
     run.with_session(|session, info, watcher| {
         run.say_target(info);
-        let job = session.plan_write(&firmware, &name, &options, watcher)?;
+        if args.unprotect {
+            session.plan_past_protection();
+        }
+        let mut job = session.plan_write(&firmware, &name, &options, watcher)?;
+        if args.unprotect && session.protection()?.is_any() {
+            if args.dry_run {
+                screen.say(would_lift(&session.protection()?));
+            } else {
+                run.unprotect(session, watcher)?;
+                job = session.plan_write(&firmware, &name, &options, watcher)?;
+            }
+        }
         let plan = job.plan();
         if args.dry_run {
             let object = JobObject::new("flashwire/write/1", info, plan, None, false);

@@ -45,7 +45,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 56] = [
+pub const ALL: [&Hint; 57] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -79,6 +79,7 @@ pub const ALL: [&Hint; 56] = [
     &STM32_NOT_BACK,
     &READ_PROTECTED,
     &WRITE_PROTECTED,
+    &NO_CONSENT,
     &PROTECTION_FAILED,
     &SECTORS_UNKNOWN,
     &NO_RESET_LINE,
@@ -510,6 +511,16 @@ erases nothing, but it can only be removed for all sectors at once.
   flashwire write FILE --unprotect     removes it and goes on
   flashwire stm32 write-unprotect      only removes it
 `flashwire stm32 write-protect` is what sets it; `flashwire info` shows what is protected.\n",
+};
+
+pub(crate) static NO_CONSENT: Hint = Hint {
+    code: "no-consent",
+    exit: Exit::Refused,
+    likely: "there is no terminal to ask on, or the answer was no",
+    remedy: "--yes, if that is meant",
+    text: "\
+What was asked for destroys something that cannot be had back. On a terminal flashwire asks before
+it does that; in a script the answer has to be on the command line: --yes. Nothing was changed.\n",
 };
 
 pub(crate) static PROTECTION_FAILED: Hint = Hint {

@@ -118,6 +118,15 @@ impl Error {
         self
     }
 
+    /// The same error, about this file if it has a name.
+    pub(crate) fn about_file(self, file: &str) -> Self {
+        if file.is_empty() {
+            self
+        } else {
+            self.about(file)
+        }
+    }
+
     /// The same error, with what is known of the target now: a sentence fragment.
     #[must_use]
     pub fn with_state(mut self, state: impl Into<String>) -> Self {

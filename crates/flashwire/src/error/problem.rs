@@ -103,6 +103,12 @@ pub enum Problem {
         /// What was wanted of it.
         access: Access,
     },
+    /// Something that cannot be undone was asked for, and nobody said yes.
+    #[error("{what}, and nobody agreed to that")]
+    NoConsent {
+        /// What would happen.
+        what: String,
+    },
     /// Some of what was to be changed is protected.
     #[error("{} write protected (WRP)", are(ranges))]
     WriteProtected {
@@ -317,9 +323,14 @@ impl Problem {
             Self::Stm32(error) => stm32_hint(error),
             Self::Plan(error) => plan_hint(error),
             Self::ReadProtected { .. } => &hint::READ_PROTECTED,
+            Self::NoConsent { .. } => &hint::NO_CONSENT,
             Self::WriteProtected { .. } => &hint::WRITE_PROTECTED,
             Self::NotTaken { .. } => &hint::PROTECTION_FAILED,
             Self::NotBack { .. } => &hint::STM32_NOT_BACK,
+            Self::Sectors {
+                source: SectorsError::Unaligned { .. },
+                ..
+            } => &hint::UNALIGNED,
             Self::Sectors { .. } => &hint::SECTORS_UNKNOWN,
             Self::NoSuchPage { .. } => &hint::OUT_OF_RANGE,
             Self::NoResetLine => &hint::NO_RESET_LINE,
@@ -387,7 +398,11 @@ impl Problem {
     /// What to try: the table's text, or something made of the problem's own values.
     pub(super) fn remedy(&self, error: &Error) -> String {
         match self {
-            Self::Plan(PlanError::Unaligned { aligned, .. }) => format!(
+            Self::Plan(PlanError::Unaligned { aligned, .. })
+            | Self::Sectors {
+                source: SectorsError::Unaligned { aligned, .. },
+                ..
+            } => format!(
                 "--address {:#010x} --length {:#x}",
                 aligned.start,
                 aligned.end - aligned.start

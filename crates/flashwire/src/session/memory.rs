@@ -175,20 +175,13 @@ fn addresses(range: &Range<u64>) -> Result<Range<u32>, Error> {
     let narrow = |address: u64| u32::try_from(address).ok();
     match (narrow(range.start), narrow(range.end)) {
         (Some(start), Some(end)) if start < end => Ok(start..end),
+        _ if range.is_empty() => Err(Problem::from(PlanError::EmptyRange {
+            range: range.clone(),
+        })
+        .into()),
         _ => {
-            let memory = 0..1 << 32;
-            let problem = PlanError::EmptyRange {
-                range: range.clone(),
-            };
-            if range.is_empty() {
-                return Err(Problem::from(problem).into());
-            }
-            Err(Problem::from(PlanError::OutOfRange {
-                misfit_bytes: range.end - range.start.max(1 << 32),
-                range: range.clone(),
-                memory,
-            })
-            .into())
+            let what = format!("{:#x} is beyond what an STM32 has", range.end);
+            Err(Problem::Usage(what).into())
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Session {
     parts: stm32::Parts,
     /// What is protected, once it has been asked.
     protection: Option<Protection>,
+    /// Whether plans are made as if nothing were protected.
+    past_protection: bool,
     cancel: CancelFlag,
     told_of_fall_back: bool,
 }
@@ -120,7 +122,9 @@ impl Session {
         let geometry = self.device.flash().geometry().clone();
         let plan = plan_erase(&geometry, range, verify);
         let plan = plan.map_err(|error| self.on_port(error))?;
-        self.check_unprotected(changed(&plan))?;
+        if !self.past_protection {
+            self.check_unprotected(changed(&plan))?;
+        }
         Ok(Job::of(plan, None, ""))
     }
 
@@ -189,8 +193,14 @@ impl Session {
     /// Carries out what was planned.
     ///
     /// # Errors
-    /// What went wrong, and in which state the flash is now.
+    /// Some of what is to be changed is protected; what went wrong, and in which state the flash is
+    /// now.
     pub fn execute(&mut self, job: &Job, watcher: &mut dyn Watcher) -> Result<Outcome, Error> {
+        if !job.plan.changes_nothing() {
+            self.check_accessible(Access::Write)?;
+            self.check_unprotected(changed(&job.plan))
+                .map_err(|error| error.about_file(&job.name))?;
+        }
         let kept = job.keep()?;
         let began = self.now();
         let stage = Stage::of(&job.plan);

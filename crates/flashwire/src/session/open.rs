@@ -157,6 +157,7 @@ impl Session {
             way,
             parts: options.parts,
             protection: None,
+            past_protection: false,
             cancel: options.cancel,
             told_of_fall_back: false,
         })

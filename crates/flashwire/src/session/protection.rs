@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use flashwire_client::stm32::{self, SectorsError};
+use flashwire_plan::PlanError;
 
 use super::Session;
 use crate::error::{Access, Error, Problem};
@@ -188,6 +189,13 @@ impl Session {
         self.check_took(took, "removing the write protection")
     }
 
+    /// From here on, plans are made as if nothing were protected: they show what could be done once
+    /// the protection is taken away, and that the file is good, before that is done. They are not
+    /// carried out while it is there; after [`unprotect`](Self::unprotect) they are made again.
+    pub fn plan_past_protection(&mut self) {
+        self.past_protection = true;
+    }
+
     /// Takes away whatever protection is known to be there; see
     /// [`readout_unprotect`](Self::readout_unprotect): that erases everything.
     ///
@@ -231,18 +239,14 @@ impl Session {
         codes.map_err(|source| {
             let part = identity.part.name.clone();
             let problem = match source {
-                SectorsError::Unknown => Problem::Sectors { part, source },
                 SectorsError::Outside { range } => {
                     let memory = self.flash_range();
-                    flashwire_plan::PlanError::OutOfRange {
+                    PlanError::OutOfRange {
                         misfit_bytes: range.end - range.start,
                         range,
                         memory,
                     }
                     .into()
-                }
-                SectorsError::Unaligned { range, aligned } => {
-                    flashwire_plan::PlanError::Unaligned { range, aligned }.into()
                 }
                 source => Problem::Sectors { part, source },
             };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use std::{fs, io};
 
 use flashwire_plan::{
-    Current, EraseChoice, Format, Image, Need, Options, Phase, Plan, Report, Segment, needs, plan,
-    survey,
+    Current, EraseChoice, Format, Geometry, Image, Need, Options, Phase, Plan, Report, Segment,
+    needs, plan, survey,
 };
 
 use super::{Device, Session, changed};
@@ -143,6 +143,16 @@ impl Job {
     }
 }
 
+/// A flash in which nothing is.
+fn blank(geometry: &Geometry) -> Current {
+    let mut current = Current::new();
+    for range in geometry.memory() {
+        let bytes = (range.end - range.start) as usize;
+        current.add_content(range.start, vec![geometry.erased; bytes]);
+    }
+    current
+}
+
 /// Most backups of one chip in one second.
 const MOST_BACKUPS: u32 = 1000;
 
@@ -186,15 +196,22 @@ impl Session {
         if matches!(options.backup, BackupOptions::Everything(_)) {
             needs = geometry.memory().into_iter().map(Need::read).collect();
         }
-        let stage = Stage::single(Phase::Reading);
-        let current = self.watched(stage, watcher, |device, on_event| {
-            survey(device, &needs, &image, on_event)
-        });
-        let current = current.map_err(|error| self.failed(error))?;
+        let current = if self.read_protected() {
+            // Taking the protection away, without which nothing can be written, erases everything.
+            blank(&geometry)
+        } else {
+            let stage = Stage::single(Phase::Reading);
+            let current = self.watched(stage, watcher, |device, on_event| {
+                survey(device, &needs, &image, on_event)
+            });
+            current.map_err(|error| self.failed(error))?
+        };
         let plan = plan(&geometry, &image, &current, &options.plan)
             .map_err(|error| self.on_port(error).about(name))?;
-        self.check_unprotected(changed(&plan))
-            .map_err(|error| error.about(name))?;
+        if !self.past_protection {
+            self.check_unprotected(changed(&plan))
+                .map_err(|error| error.about(name))?;
+        }
         let backup = self.planned_backup(&plan, &current, &options.backup)?;
         Ok(Job {
             image: Some(image),
@@ -206,7 +223,9 @@ impl Session {
 
     /// Refuses to change a flash that is protected, or whose erase units nobody knows.
     pub(super) fn check_writable(&mut self, everything: bool) -> Result<(), Error> {
-        self.check_accessible(Access::Write)?;
+        if !self.past_protection {
+            self.check_accessible(Access::Write)?;
+        }
         let kinds = &self.device.flash().geometry().erase_kinds;
         if !everything && kinds.iter().all(|kind| kind.whole) {
             let Device::Stm32(target) = &self.device;
