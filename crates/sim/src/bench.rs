@@ -14,7 +14,7 @@ use crate::nor::{self, Pace};
 use crate::programmer::{self, Model, Programmer};
 use crate::stm32::{self, Chip, I2cLoader, Memory, Part, Wiring};
 use crate::storage::{Storage, StorageError, Stored};
-use crate::wire::{BusConfig, FarEnd, GPIO_LINES, Lines, Wire, WireConfig};
+use crate::wire::{BusConfig, Cable, FarEnd, GPIO_LINES, Lines, Wire, WireConfig};
 
 /// The method by which a host talks to a loader on I2C.
 const I2C_METHOD: &str = "stm32-i2c";
@@ -213,7 +213,7 @@ impl Kind {
 }
 
 /// The keys of all benches: spelling, and what each takes.
-const KEYS: [(&str, &str); 19] = [
+const KEYS: [(&str, &str); 22] = [
     ("image", "a file"),
     ("baud", "a speed in baud, 1 to 20000000"),
     ("latency-us", "microseconds, at most 10000000"),
@@ -236,6 +236,9 @@ const KEYS: [(&str, &str); 19] = [
     ("address", "a 7-bit address, 3 to 119 or 0x03 to 0x77"),
     ("i2c-version", "1.0, 1.1, 1.2 or 2.0"),
     ("hold-limit-ms", "milliseconds, at most 100000"),
+    ("cable", "good, loop, low, open or plain"),
+    ("says", "what the application says all the time"),
+    ("says-baud", "a speed in baud, 1 to 20000000"),
 ];
 
 fn keys() -> String {
@@ -280,6 +283,9 @@ pub(crate) struct Options {
     address: Option<u8>,
     i2c_version: Option<u8>,
     hold_limit: Duration,
+    cable: Cable,
+    says: Option<String>,
+    says_baud: u32,
 }
 
 impl Default for Options {
@@ -304,6 +310,9 @@ impl Default for Options {
             address: None,
             i2c_version: None,
             hold_limit: DEFAULT_HOLD_LIMIT,
+            cable: Cable::Good,
+            says: None,
+            says_baud: DEFAULT_BAUD,
         }
     }
 }
@@ -416,6 +425,9 @@ impl Options {
             "hold-limit-ms" => {
                 self.hold_limit = Duration::from_millis(number(value, 0..=100_000)?);
             }
+            "cable" => self.cable = value.parse().map_err(|()| None)?,
+            "says" if !value.is_empty() => self.says = Some(value.to_owned()),
+            "says-baud" => self.says_baud = number(value, 1..=MAX_BAUD)?,
             _ => return Err(None),
         }
         Ok(())
@@ -515,6 +527,7 @@ impl Bench {
                 Some(_) => Lines::default(),
                 None => lines,
             },
+            cable: options.cable,
             faults: options.faults.clone(),
         };
         Ok(Self {
@@ -646,6 +659,9 @@ fn chip(
     chip.set_flash_percent(options.flash_percent);
     if let Some(max_baud) = options.max_baud {
         chip.set_max_baud(max_baud);
+    }
+    if let Some(text) = &options.says {
+        chip.set_talk(text, options.says_baud);
     }
     Ok(chip)
 }

@@ -13,6 +13,7 @@ mod parts;
 mod rom;
 mod state;
 mod stub;
+mod talk;
 mod wiring;
 
 pub use chip::{Application, Chip, ChipState};

@@ -12,6 +12,7 @@
 //! [`SimLink`](crate::SimLink) and in real time under [`serve`](crate::serve).
 
 mod bus;
+mod cable;
 mod format;
 mod lane;
 
@@ -19,9 +20,10 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use flashwire_link::{Direction, Fault, FaultKind, Instant, Settings};
+use flashwire_link::{Direction, Fault, FaultKind, Instant, Parity, Settings};
 
 pub use bus::{BusConfig, BusTarget};
+pub use cable::Cable;
 pub use format::{Format, Listening};
 pub use lane::Heard;
 use lane::{Event, Lane};
@@ -115,6 +117,8 @@ pub struct WireConfig {
     pub bus: Option<BusConfig>,
     /// The lines as the host drives them when the wire is plugged in.
     pub lines: Lines,
+    /// How the cable is plugged.
+    pub cable: Cable,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -125,6 +129,7 @@ pub struct Wire {
     latency: Duration,
     timer: Duration,
     host: Settings,
+    cable: Cable,
     bus: Option<BusConfig>,
     /// Bytes of the last write on a bus that the device acknowledged.
     acknowledged: usize,
@@ -153,6 +158,7 @@ impl Wire {
             latency: config.latency,
             timer: config.timer,
             host: config.host,
+            cable: config.cable,
             bus: config.bus,
             acknowledged: 0,
             now: Instant::default(),
@@ -167,6 +173,7 @@ impl Wire {
         };
         wire.far.lines(wire.now, config.lines);
         wire.pump();
+        wire.start_receiver();
         wire
     }
 
@@ -209,6 +216,14 @@ impl Wire {
     /// The host changes speed and format; for what it sends and receives from now on.
     pub fn configure(&mut self, settings: Settings) {
         self.host = settings;
+        self.start_receiver();
+    }
+
+    /// The host's receiver looks at its line anew.
+    fn start_receiver(&mut self) {
+        if self.cable == Cable::Low {
+            self.back.lane.put_break(self.now, self.host);
+        }
     }
 
     /// The host sends bytes.
@@ -221,7 +236,15 @@ impl Wire {
         };
         let earliest = (self.now + self.latency).max(self.out.lane.free_from() + gap);
         for &byte in bytes {
-            self.carry(Direction::Out, earliest, format, byte);
+            if self.cable.reaches_device() {
+                self.carry(Direction::Out, earliest, format, byte);
+            } else {
+                // It takes its time on a line that ends nowhere.
+                self.out.lane.pass(earliest, format);
+            }
+            if self.cable == Cable::Loop {
+                self.carry(Direction::In, earliest, format, byte);
+            }
         }
     }
 
@@ -318,6 +341,10 @@ impl Wire {
     fn host_format(&self) -> Format {
         match self.far.listening() {
             Listening::As(format @ Format::Packets { .. }) => format,
+            _ if self.cable == Cable::Plain => Format::Uart(Settings {
+                parity: Parity::None,
+                ..self.host
+            }),
             _ => Format::Uart(self.host),
         }
     }
@@ -359,7 +386,7 @@ impl Wire {
             if let Some((_, lines)) = self.lines.pop_front()
                 && !self.is_closed()
             {
-                if lines.brk {
+                if lines.brk && self.cable.reaches_device() {
                     self.out.lane.put_break(self.now, self.host);
                 }
                 self.far.lines(self.now, lines);
@@ -390,6 +417,7 @@ impl Wire {
             self.out.lane.listen_from(self.now);
         }
         match listening {
+            _ if !self.cable.reaches_host() => {}
             Listening::As(format) => {
                 for &byte in &sent {
                     self.carry(Direction::In, self.now, format, byte);

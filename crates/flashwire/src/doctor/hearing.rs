@@ -38,11 +38,15 @@ impl Sample {
         self.len() >= TEXT_BYTES && (strange.saturating_sub(1)) * 10 <= self.len()
     }
 
-    /// As a line of text, in quotes.
+    /// Its first whole line as text, in quotes. What comes first may have been cut.
     pub fn text(&self) -> String {
         let text = String::from_utf8_lossy(&self.0);
-        let shown = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{FFFD}');
-        format!("{shown:?}")
+        let mut lines = text
+            .split(['\r', '\n'])
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default();
+        format!("{:?}", lines.next().unwrap_or(first))
     }
 
     /// As hexadecimal numbers.
@@ -75,7 +79,8 @@ mod tests {
     fn a_sample_shows_its_beginning() {
         let sample = Sample::new(&[b'x'; 500]);
         assert_eq!(sample.len(), KEPT_BYTES);
-        assert_eq!(Sample::new(b"\r\nhi \"you\"\r\n").text(), r#""hi \"you\"""#);
+        assert_eq!(Sample::new(b"ck 6\r\ntick 7\r\nti").text(), r#""tick 7""#);
+        assert_eq!(Sample::new(b"\r\nhi \"you\"").text(), r#""hi \"you\"""#);
         assert_eq!(Sample::new(&[0x0A, 0xFE]).hex(), "0A FE");
     }
 }

@@ -19,6 +19,7 @@ use super::part::{I2cLoader, Part};
 use super::rom::{Outcome, Phase, Rom, Step};
 use super::state;
 use super::stub::{self, Ending};
+use super::talk::Talk;
 use super::wiring::{Pins, Wiring};
 use crate::wire::{BusTarget, FarEnd, Format, Heard, Lines, Listening};
 use crate::{Complaint, ComplaintKind};
@@ -52,6 +53,8 @@ pub struct Chip {
     pub(super) stretches_always: bool,
     /// Whether flash operations never end.
     stuck: bool,
+    /// What the application says, if it talks.
+    talk: Option<Talk>,
     complaints: Vec<Complaint>,
 }
 
@@ -153,6 +156,7 @@ impl Chip {
             i2c: None,
             stretches_always: false,
             stuck: false,
+            talk: None,
             complaints: Vec::new(),
         };
         chip.power_on(Instant::default());
@@ -186,6 +190,12 @@ impl Chip {
     /// Changes the highest speed at which the loader synchronises: boards differ.
     pub fn set_max_baud(&mut self, baud: u32) {
         self.max_baud = baud;
+    }
+
+    /// Lets the application say a line again and again, at this speed without parity. It hears
+    /// nothing.
+    pub fn set_talk(&mut self, text: &str, baud: u32) {
+        self.talk = Some(Talk::new(text, baud));
     }
 
     /// The part.
@@ -552,6 +562,10 @@ impl FarEnd for Chip {
                 Some(settings) => Listening::As(Format::Uart(settings)),
                 None => Listening::Measuring,
             },
+            Running::Application(_) => match &self.talk {
+                Some(talk) => Listening::As(Format::Uart(talk.settings())),
+                None => Listening::Deaf,
+            },
             _ => Listening::Deaf,
         }
     }
@@ -612,6 +626,9 @@ impl FarEnd for Chip {
     }
 
     fn advance(&mut self, now: Instant, sent: &mut Vec<u8>) {
+        if let (Running::Application(_), Some(talk)) = (&self.running, &mut self.talk) {
+            sent.extend(talk.say(now));
+        }
         loop {
             let Running::Loader(loader) = &mut self.running else {
                 return;
@@ -655,6 +672,7 @@ impl FarEnd for Chip {
                 let done = loader.current.as_ref().map(|work| work.until);
                 [done, loader.gives_up()].into_iter().flatten().min()
             }
+            Running::Application(_) => self.talk.as_ref().map(Talk::next),
             _ => None,
         }
     }

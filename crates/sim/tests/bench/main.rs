@@ -1,6 +1,7 @@
 //! Benches as a host sees them.
 
 mod board;
+mod cable;
 mod files;
 mod host;
 mod i2c;
