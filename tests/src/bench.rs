@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
-use flashwire_client::stm32::{Bootloader, Options, Parts, Target};
+use flashwire_client::stm32::{Bootloader, Interface, Options, Parts, Target};
 use flashwire_link::{Deadline, Instant, LineChange, Link, LinkError, Settings};
 use flashwire_sim::SimLink;
 use flashwire_sim::stm32::Chip;
@@ -64,9 +64,22 @@ impl Bench {
         })
     }
 
-    /// A client that has not said anything yet.
+    /// A client that has not said anything yet, for the interface that the bench is on.
     pub fn loader(&self, options: Options) -> Bootloader {
+        let interface = match self.is_on_i2c() {
+            true => Interface::I2C,
+            false => Interface::UART,
+        };
+        let options = Options {
+            interface,
+            ..options
+        };
         Bootloader::new(self.link(), options)
+    }
+
+    /// Whether its host is on an I2C bus.
+    pub fn is_on_i2c(&self) -> bool {
+        self.link.borrow().bench().address().is_some()
     }
 
     /// A client that has greeted the loader and identified the chip.

@@ -11,19 +11,25 @@ use flashwire_protocol::stm32::{Command, FlashCrc, SpecialErase};
 use flashwire_sim::stm32::{PARTS, WriteProtection};
 use flashwire_tests::bench::{Bench, noise};
 
-/// All benches of this file: every part, with a millisecond to and fro as a good adapter has.
-fn benches() -> impl Iterator<Item = (&'static str, Bench)> {
-    PARTS.iter().map(|part| {
-        (
-            part.name,
-            Bench::open(&format!("{},latency-us=500", part.name)),
-        )
+/// All benches of this file: every part on every interface that its loader has; a UART with a
+/// millisecond to and fro as a good adapter has, an I2C bus whose controller is patient.
+fn benches() -> impl Iterator<Item = (String, Bench)> {
+    PARTS.iter().flat_map(|part| {
+        let uart = format!("{},latency-us=500", part.name);
+        let i2c = format!("{},bus=i2c,i2c-hz=400000,hold-limit-ms=60000", part.name);
+        let i2c = part.loader.i2c.map(|_| i2c);
+        let specs = [Some(uart), i2c].into_iter().flatten();
+        specs.map(|spec| (spec.clone(), Bench::open(&spec)))
     })
 }
 
 fn greeted(bench: &Bench) -> Bootloader {
     let mut loader = bench.loader(Options::default());
-    assert_eq!(loader.synchronise().unwrap(), Synchronised::Fresh);
+    let greeting = match bench.is_on_i2c() {
+        true => Synchronised::Already,
+        false => Synchronised::Fresh,
+    };
+    assert_eq!(loader.synchronise().unwrap(), greeting);
     loader.get().unwrap();
     loader
 }
@@ -42,7 +48,9 @@ fn every_part_is_identified_with_its_real_size_and_unique_id() {
         let part = chip.part();
         assert!(identity.known, "{name}");
         assert_eq!(identity.product_id, part.product_id, "{name}");
-        assert_eq!(identity.version, part.loader.version, "{name}");
+        let on_i2c = part.loader.i2c.filter(|_| bench.is_on_i2c());
+        let version = on_i2c.map_or(part.loader.version, |i2c| i2c.version);
+        assert_eq!(identity.version, version, "{name}");
         assert!(!identity.read_protected, "{name}");
         let kib = part.flash.bytes() / 1024;
         assert_eq!(identity.flash_kib, Some(kib), "{name}");

@@ -1,4 +1,4 @@
-//! Erase and Extended Erase.
+//! Erase, Extended Erase and No-Stretch Erase.
 
 use std::time::Duration;
 
@@ -11,28 +11,33 @@ use super::{Bootloader, Error, Phase, Step};
 const EXTENDED_LIST: usize = 511;
 
 impl Bootloader {
-    /// The erase command that this loader has; Extended Erase where it lists both. Before
-    /// [`get`](Self::get) it is taken to be Extended Erase.
+    /// The erase command that this loader has; Extended Erase where it lists both, and in its place
+    /// the one that does not hold the clock of a bus where it lists that. Before [`get`](Self::get)
+    /// it is taken to be Extended Erase.
     pub fn erase_command(&self) -> Command {
         let old = self.commands.contains(Command::Erase)
             && !self.commands.contains(Command::ExtendedErase);
         if old {
             Command::Erase
         } else {
-            Command::ExtendedErase
+            self.gentle(Command::ExtendedErase)
         }
     }
 
-    /// Most pages that [`erase`](Self::erase) takes at once.
+    /// Most pages that [`erase`](Self::erase) takes at once. Where the clock of a bus is held
+    /// meanwhile it is one, for controllers do not wait long.
     pub fn erase_list_pages(&self) -> usize {
-        match self.erase_command() {
+        let command = self.erase_command();
+        let most = match command {
+            _ if self.options.interface.is_held_by(command) => 1,
             Command::Erase => ERASE_PAGES,
             _ => EXTENDED_LIST,
-        }
+        };
+        most.min(self.options.frame.erase_pages()).max(1)
     }
 
-    /// Erase or Extended Erase: erases pages (sectors, where the part has those), which takes
-    /// `most` at most. AN3155, sections 3.7 and 3.8. An ACK is no proof: loaders acknowledge pages
+    /// Erases pages (sectors, where the part has those), which takes `most` at most. AN3155, sections
+    /// 3.7 and 3.8; AN4221, sections 2.7 and 2.13. An ACK is no proof: loaders acknowledge pages
     /// that are write protected.
     ///
     /// # Errors
@@ -40,6 +45,7 @@ impl Bootloader {
     /// [`Error::BadList`] where the loader's command cannot carry the list.
     pub fn erase(&mut self, pages: &[u16], most: Duration) -> Result<(), Error> {
         let command = self.erase_command();
+        let announced = self.options.interface.announces_lists;
         let list = match command {
             Command::Erase => {
                 let narrow = |&page: &u16| {
@@ -49,18 +55,25 @@ impl Bootloader {
                 let pages: Vec<u8> = pages.iter().map(narrow).collect::<Result<_, _>>()?;
                 Frame::erase(&pages)
             }
+            _ if announced => Frame::page_list(pages),
             _ => Frame::extended_erase(pages),
         };
-        let fits = pages.len() <= self.erase_list_pages();
-        let list = list.filter(|_| fits).ok_or(Error::BadList {
+        let fits = pages.len() <= EXTENDED_LIST;
+        let bad_list = || Error::BadList {
             command,
             pages: pages.len(),
-        })?;
-        self.erase_frame(command, &list, most)
+        };
+        let list = list.filter(|_| fits).ok_or_else(bad_list)?;
+        let mut count = None;
+        if announced {
+            count = Some(Frame::page_count(pages.len()).ok_or_else(bad_list)?);
+        }
+        self.erase_frames(command, count.as_ref(), &list, most)
     }
 
     /// Erases everything or a bank, which takes `most` at most. With Erase only
-    /// [`SpecialErase::Mass`] is possible. AN3155, sections 3.7 and 3.8.
+    /// [`SpecialErase::Mass`] is possible. AN3155, sections 3.7 and 3.8; AN4221, sections 2.7 and
+    /// 2.13.
     ///
     /// # Errors
     /// [`Error::Nack`] where the loader cannot do it (L0, L1; banks of parts that have one),
@@ -76,18 +89,23 @@ impl Bootloader {
             }
             _ => Frame::special_erase(erase),
         };
-        self.erase_frame(command, &frame, most)
+        self.erase_frames(command, None, &frame, most)
     }
 
-    fn erase_frame(
+    /// The command, the count of the pages where that is said by itself, and what is to be erased.
+    fn erase_frames(
         &mut self,
         command: Command,
-        frame: &Frame,
+        count: Option<&Frame>,
+        pages: &Frame,
         most: Duration,
     ) -> Result<(), Error> {
         self.begin()?;
-        self.opcode(command, &mut [])?;
-        self.work(Step::of(command, Phase::Pages), frame, most)?;
+        self.opcode(command)?;
+        if let Some(count) = count {
+            self.phase(Step::of(command, Phase::Count), count)?;
+        }
+        self.work(Step::of(command, Phase::Pages), pages, most)?;
         self.finish();
         Ok(())
     }

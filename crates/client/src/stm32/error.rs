@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use flashwire_link::LinkError;
+use flashwire_link::{BusFault, LinkError};
 use flashwire_protocol::stm32::Command;
 
 use super::Reading;
@@ -86,6 +86,28 @@ pub enum Error {
         /// Time from the first try to giving up.
         waited: Duration,
     },
+    /// On a bus: nobody acknowledged the loader's address.
+    #[error("nobody acknowledged the address within {:.1} s", waited.as_secs_f32())]
+    NoDevice {
+        /// How long was asked.
+        waited: Duration,
+    },
+    /// On a bus: one transfer went wrong, and how far it got nobody knows.
+    #[error("{fault}: {step}")]
+    Bus {
+        /// What was being said.
+        step: Step,
+        /// What the bus controller told.
+        fault: BusFault,
+    },
+    /// The loader says that it is still at it, for longer than any of its kind takes.
+    #[error("the loader is still busy with {step} after {:.1} s", waited.as_secs_f32())]
+    Busy {
+        /// What it is busy with.
+        step: Step,
+        /// How long was waited.
+        waited: Duration,
+    },
     /// Something came back, but nothing that a loader says.
     #[error("what answers to 0x7F is no bootloader: {reading} ({})", hex(sample))]
     WrongAnswer {
@@ -147,6 +169,15 @@ pub enum Error {
     LostSync {
         /// How many bytes were sent to bring it back.
         sent: usize,
+    },
+    /// On a bus: the loader did not come back after silence that outlasted its time-out.
+    #[error("the loader does not come back within {:.1} s: {last}", waited.as_secs_f32())]
+    Unresponsive {
+        /// How long it was given.
+        waited: Duration,
+        /// What the last try brought.
+        #[source]
+        last: Box<Self>,
     },
     /// The flash is read protected: the loader refuses everything but identification and the
     /// removal of the protection, which erases the flash.
@@ -225,7 +256,25 @@ impl Error {
                 | Self::Timeout { .. }
                 | Self::Unexpected { .. }
                 | Self::Malformed { .. }
+                | Self::Bus { .. }
         )
+    }
+
+    /// Of a failed greeting: whether no loader that listens is there, and not that the link failed.
+    pub fn means_no_loader(&self) -> bool {
+        let silent = matches!(
+            self,
+            Self::NoAnswer { .. } | Self::NoDevice { .. } | Self::WrongAnswer { .. }
+        );
+        silent || self.may_pass()
+    }
+
+    /// What a link's error means at a step: a fault of one transfer is not the end of the cable.
+    pub(super) fn at(step: Step, error: LinkError) -> Self {
+        match error {
+            LinkError::Bus(fault) => Self::Bus { step, fault },
+            error => Self::Link(error),
+        }
     }
 }
 

@@ -3,13 +3,17 @@
 
 use std::time::Duration;
 
-use flashwire_protocol::stm32::{ACK, BLOCK_BYTES, Command, Frame, NACK};
+use flashwire_protocol::stm32::{ACK, BLOCK_BYTES, BUSY, Command, Frame, NACK};
 
 use super::bootloader::{Parser, malformed};
 use super::{Bootloader, Error, Phase, Step};
 
 /// Most phases that are answered together: opcode, address, and count or data.
 pub(super) const MOST_STEPS: usize = 3;
+
+/// Pause before a loader that says BUSY is asked again: a small part of what the shortest work
+/// takes, and room on the bus for others.
+const BUSY_PAUSE: Duration = Duration::from_micros(500);
 
 impl Step {
     pub(super) const fn of(command: Command, phase: Phase) -> Self {
@@ -40,6 +44,7 @@ impl Bootloader {
         }
         self.in_flight.clear();
         self.frames.clear();
+        self.working = Duration::ZERO;
         self.parser = Parser::Unknown;
         Ok(())
     }
@@ -49,14 +54,19 @@ impl Bootloader {
         self.parser = Parser::Idle;
     }
 
-    /// The opcode phase: code and complement out, ACK in, followed by `answer` where the command
-    /// is answered at once.
-    pub(super) fn opcode(&mut self, command: Command, answer: &mut [u8]) -> Result<(), Error> {
+    /// The command that does the same without holding the clock of a bus, where the loader lists it.
+    pub(super) fn gentle(&self, command: Command) -> Command {
+        let listed = |other: &Command| self.commands.contains(*other);
+        command.no_stretch().filter(listed).unwrap_or(command)
+    }
+
+    /// The opcode phase: code and complement out, ACK in.
+    pub(super) fn opcode(&mut self, command: Command) -> Result<(), Error> {
         let sent = self.link.now();
-        self.put(&[&command.opcode()])?;
         let step = Step::of(command, Phase::Opcode);
-        self.collect(&[step], answer, 2, Duration::ZERO)?;
-        let wire = self.link.settings().wire_time(3 + answer.len());
+        self.put(step, &[&command.opcode()])?;
+        self.collect(&[step], &mut [], 2, Duration::ZERO)?;
+        let wire = self.link.settings().wire_time(3);
         let beyond = (self.link.now() - sent).saturating_sub(wire);
         let shortest = self.round_trip.map_or(beyond, |known| known.min(beyond));
         self.round_trip = Some(shortest);
@@ -71,18 +81,18 @@ impl Bootloader {
     /// The last phase of a command that does something: the ACK comes when it is done, which takes
     /// `most` at most.
     pub(super) fn work(&mut self, step: Step, frame: &Frame, most: Duration) -> Result<(), Error> {
-        self.put(&[frame.as_bytes()])?;
+        self.put(step, &[frame.as_bytes()])?;
         self.collect(&[step], &mut [], frame.as_bytes().len(), most)
     }
 
     /// Sends frames in one go, and remembers them as what the parser may be in the middle of.
-    pub(super) fn put(&mut self, frames: &[&[u8]]) -> Result<(), Error> {
+    pub(super) fn put(&mut self, step: Step, frames: &[&[u8]]) -> Result<(), Error> {
         let from = self.in_flight.len();
         for frame in frames {
             self.note(frame);
         }
-        self.link.send(&self.in_flight[from..])?;
-        Ok(())
+        let sent = self.link.send(&self.in_flight[from..]);
+        sent.map_err(|error| Error::at(step, error))
     }
 
     /// Remembers a frame as what the parser may be in the middle of.
@@ -91,8 +101,9 @@ impl Bootloader {
         self.in_flight.extend_from_slice(frame);
     }
 
-    /// Receives one ACK per step and then `data`, in as few reads as they arrive in. `sent` bytes
-    /// have just been put on the wire; the work that they ask for takes `most` at most.
+    /// Receives one ACK per step and then `data`, in as few reads as they arrive in; on a bus each
+    /// in a read of its own. `sent` bytes have just been put on the wire; the work that they ask
+    /// for takes `most` at most, and a loader that says BUSY meanwhile is asked again.
     pub(super) fn collect(
         &mut self,
         steps: &[Step],
@@ -105,16 +116,31 @@ impl Bootloader {
         let answer = &mut answer[..wanted];
         let wait = self.allowance(sent + wanted, most);
         let deadline = self.link.deadline(wait);
+        self.working = most;
+        let framed = self.options.interface.framed;
         let mut filled = 0;
         while filled < wanted {
-            let count = self.link.recv(&mut answer[filled..], deadline)?;
+            let step = steps[filled.min(steps.len() - 1)];
+            let is_ack = filled < steps.len();
+            let end = if framed && is_ack { filled + 1 } else { wanted };
+            let count = self
+                .link
+                .recv(&mut answer[filled..end], deadline)
+                .map_err(|error| Error::at(step, error))?;
             if count == 0 {
                 return Err(Error::Timeout {
-                    step: steps[filled.min(steps.len() - 1)],
+                    step,
                     received: filled,
                     expected: wanted,
                     waited: wait,
                 });
+            }
+            if framed && is_ack && answer[filled] == BUSY && step.command.answers_busy() {
+                if deadline.remaining(self.link.now()).is_zero() {
+                    return Err(Error::Busy { step, waited: wait });
+                }
+                self.link.pause(BUSY_PAUSE)?;
+                continue;
             }
             let acknowledged = filled.min(steps.len())..(filled + count).min(steps.len());
             for (&step, &byte) in steps[acknowledged.clone()]
@@ -123,7 +149,10 @@ impl Bootloader {
             {
                 match byte {
                     ACK => {}
-                    NACK => return Err(Error::Nack { step }),
+                    NACK => {
+                        self.refused();
+                        return Err(Error::Nack { step });
+                    }
                     byte => return Err(Error::Unexpected { step, byte }),
                 }
             }
@@ -147,7 +176,10 @@ impl Bootloader {
     ) -> Result<(), Error> {
         let waited = self.allowance(bytes.len(), most);
         let deadline = self.link.deadline(waited);
-        let received = self.link.recv_all(bytes, deadline)?;
+        let received = self
+            .link
+            .recv_all(bytes, deadline)
+            .map_err(|error| Error::at(step, error))?;
         if received < bytes.len() {
             return Err(Error::Timeout {
                 step,
@@ -159,8 +191,20 @@ impl Bootloader {
         Ok(())
     }
 
-    /// Makes sure that nothing more comes than was asked for: a character or two of silence.
+    /// The loader has refused a frame, which ends the command. On a bus that leaves no doubt where
+    /// its parser stands; on a stream more may have been said than it has refused.
+    fn refused(&mut self) {
+        if self.options.interface.framed {
+            self.finish();
+        }
+    }
+
+    /// Makes sure that nothing more comes than was asked for: a character or two of silence. On a
+    /// bus nothing comes unasked.
     pub(super) fn expect_silence(&mut self) -> Result<(), Error> {
+        if self.options.interface.framed {
+            return Ok(());
+        }
         let deadline = self.link.deadline(self.link.settings().wire_time(2));
         let mut byte = [0];
         if self.link.recv(&mut byte, deadline)? == 0 {

@@ -143,11 +143,18 @@ pub(super) fn of(identity: &Identity, loader: &Bootloader, pages: &Pages) -> Geo
         erased: part.erased,
         program: Program {
             unit_bytes: u64::from(part.program_unit).max(WRITE_ALIGN_BYTES as u64),
-            block_bytes: BLOCK_BYTES as u64,
+            block_bytes: block_bytes(part.program_unit, loader),
             rewrite: part.family.rewrite(),
         },
         costs: costs(identity, loader),
     }
+}
+
+/// What one Write Memory moves. Where not even one program unit fits into a frame it is taken to be
+/// that unit: [`Target::can_write`](super::Target::can_write) tells.
+fn block_bytes(program_unit: u32, loader: &Bootloader) -> u64 {
+    let unit = (program_unit as usize).max(WRITE_ALIGN_BYTES);
+    loader.options().frame.write_bytes(unit).max(unit) as u64
 }
 
 fn erase_kinds(identity: &Identity, pages: &Pages, range: &Range<u64>) -> Vec<EraseKind> {

@@ -178,10 +178,10 @@ impl Bootloader {
     pub(super) fn readable(&mut self, address: u32, out: &mut [u8]) -> Result<bool, Error> {
         let refused =
             |error: &Error, phase| matches!(error, Error::Nack { step } if step.phase == phase);
-        let first = match self.read_memory(address, out) {
+        let first = match self.read_pieces(address, out) {
             Err(error) if refused(&error, Phase::Opcode) => {
                 self.get_version()?;
-                self.read_memory(address, out)
+                self.read_pieces(address, out)
             }
             first => first,
         };

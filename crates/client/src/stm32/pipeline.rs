@@ -14,6 +14,8 @@
 //! * Nothing ever follows data before its ACK: the CPU stands still while the flash is programmed.
 //! * Before the first use coalesced reads, and a write to RAM for data, are compared with what
 //!   lock-step reads. The first anomaly ends all pipelining for the rest of the session.
+//! * Nothing of this on a bus: there each frame is a transfer, and the loader holds the clock until
+//!   it comes to take it.
 //! * Slow loaders (8 MHz RC oscillator) have too few instructions per character for it above
 //!   230,400 baud.
 
@@ -77,7 +79,8 @@ impl Bootloader {
     /// # Errors
     /// Those of the lock-step reads.
     pub fn prove_pipeline(&mut self, part: &Part) -> Result<(), Error> {
-        if self.pipelining.proved.is_some() || self.options.pipeline == Pipeline::Off {
+        let unwanted = self.options.pipeline == Pipeline::Off || self.options.interface.framed;
+        if self.pipelining.proved.is_some() || unwanted {
             return Ok(());
         }
         self.pipelining.proved = Some(Pipeline::Off);

@@ -21,14 +21,25 @@ impl Bootloader {
     /// [`Error::Nack`] where the flash is read protected, [`Error::Timeout`],
     /// [`Error::Unexpected`], [`Error::BlockSize`].
     pub fn write_protect(&mut self, sectors: &[u8]) -> Result<(), Error> {
-        const COMMAND: Command = Command::WriteProtect;
-        let list = Frame::sectors(sectors).ok_or(Error::BlockSize {
-            command: COMMAND,
+        let command = self.gentle(Command::WriteProtect);
+        let too_long = || Error::BlockSize {
+            command,
             bytes: sectors.len(),
-        })?;
+        };
+        let mut count = None;
+        let list = if self.options.interface.announces_lists {
+            count = Some(Frame::sector_count(sectors.len()).ok_or_else(too_long)?);
+            Frame::sector_list(sectors)
+        } else {
+            Frame::sectors(sectors)
+        };
+        let list = list.ok_or_else(too_long)?;
         self.begin()?;
-        self.opcode(COMMAND, &mut [])?;
-        self.work(Step::of(COMMAND, Phase::Sectors), &list, OPTION_BYTES_MOST)?;
+        self.opcode(command)?;
+        if let Some(count) = count {
+            self.phase(Step::of(command, Phase::Count), &count)?;
+        }
+        self.work(Step::of(command, Phase::Sectors), &list, OPTION_BYTES_MOST)?;
         self.parser = Parser::Away;
         Ok(())
     }
@@ -65,8 +76,9 @@ impl Bootloader {
 
     /// A command that is acknowledged twice: when it is understood and when it is done.
     fn option_change(&mut self, command: Command, most: Duration) -> Result<(), Error> {
+        let command = self.gentle(command);
         self.begin()?;
-        self.opcode(command, &mut [])?;
+        self.opcode(command)?;
         let done = Step::of(command, Phase::Completion);
         self.collect(&[done], &mut [], 0, most)?;
         self.parser = Parser::Away;

@@ -13,6 +13,9 @@
 //! no such state. `FB` makes them states that blocks of zeros, of ones, of repeated words do not
 //! lead to; with `FF` in its place those would be the first to.
 //!
+//! On a bus there is nothing to be sent: a loader that waits for something else holds the clock. But
+//! there it has a time-out, after which it resets the chip, so that silence brings it back.
+//!
 //! What the loader may be in the middle of is known, for this end has sent it. Where the filler
 //! would happen to complete that very frame with the right checksum, another byte takes its place.
 
@@ -45,6 +48,14 @@ const SINGLES: usize = 2;
 /// for up to 16 ms (FTDI's default latency timer).
 const QUIET: Duration = Duration::from_millis(20);
 
+/// How long most chips take from their reset to where their loader listens: 545 ms on an STM32H7A3
+/// (AN2606, table 227).
+const START_UP: Duration = Duration::from_millis(600);
+
+/// How long any chip takes: 2560.5 ms on an STM32L476 without a crystal for its LSE (AN2606, table
+/// 227).
+const LONGEST_START_UP: Duration = Duration::from_millis(2600);
+
 /// How long to wait for the NACK of a single byte, beyond the round trip.
 const ANSWER: Duration = Duration::from_millis(100);
 
@@ -58,8 +69,11 @@ impl Bootloader {
     /// after one that broke off.
     ///
     /// # Errors
-    /// [`Error::LostSync`].
+    /// [`Error::LostSync`]; on a bus [`Error::Unresponsive`].
     pub fn resynchronise(&mut self) -> Result<(), Error> {
+        if let Some(gives_up) = self.options.interface.gives_up {
+            return self.outwait(gives_up);
+        }
         let erasing = self.in_flight.starts_with(&Command::ExtendedErase.opcode());
         self.feed_filler(if erasing {
             MOST_ERASE_BYTES
@@ -71,7 +85,36 @@ impl Bootloader {
     /// Brings back a loader that nobody knows anything of, even one that waits for the longest of
     /// all page lists, which takes 12 s at 115,200 baud.
     pub(super) fn resynchronise_at_length(&mut self) -> Result<(), Error> {
+        if let Some(gives_up) = self.options.interface.gives_up {
+            return self.outwait(gives_up);
+        }
         self.feed_filler(MOST_ERASE_BYTES)
+    }
+
+    /// Stays silent until the loader has ended what it was doing and has given up waiting for the
+    /// rest, which takes `gives_up`.
+    fn outwait(&mut self, gives_up: Duration) -> Result<(), Error> {
+        let silence = gives_up + START_UP;
+        let most = std::mem::take(&mut self.working);
+        let patience = gives_up + LONGEST_START_UP + most;
+        let begun = self.link.now();
+        let end = self.link.deadline(patience).moment();
+        loop {
+            self.link.pause(silence)?;
+            self.parser = Parser::Idle;
+            match self.get_version() {
+                Ok(_) => return Ok(()),
+                Err(error @ Error::Link(_)) => return Err(error),
+                Err(error) if self.link.now() >= end => {
+                    self.parser = Parser::Unknown;
+                    return Err(Error::Unresponsive {
+                        waited: self.link.now() - begun,
+                        last: Box::new(error),
+                    });
+                }
+                Err(_) => {}
+            }
+        }
     }
 
     /// Sends bursts, each twice as long as the one before, until single bytes are answered by NACK:

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flashwire_link::Instant;
+use flashwire_link::{BusFault, Instant};
 use flashwire_protocol::stm32::{ACK, NACK, SYNC};
 
 use super::bootloader::Parser;
@@ -13,7 +13,7 @@ use super::{Bootloader, Error, Reading};
 pub enum Synchronised {
     /// It was fresh from a reset and has measured the speed of the line.
     Fresh,
-    /// Somebody had greeted it before; it is alive and at this speed.
+    /// Somebody had greeted it before, or nobody has to: it is alive, and at this speed.
     Already,
 }
 
@@ -23,6 +23,9 @@ const TRIES: u32 = 2;
 
 /// How long to wait for the answer, beyond the wire. stm32flash waits as long.
 const ANSWER: Duration = Duration::from_millis(500);
+
+/// Pause before an address is tried again on a bus.
+const KNOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Most bytes of a wrong answer that are kept.
 const SAMPLE_BYTES: usize = 64;
@@ -41,12 +44,19 @@ impl Bootloader {
     /// Sends 0x7F until the loader answers, twice at most. AN3155, section 2. A stray zero before
     /// the answer is skipped (some adapters and pins make one).
     ///
+    /// On a bus there is nothing to measure: Get Version is said until somebody acknowledges the
+    /// address.
+    ///
     /// A loader that was left in the middle of a command does not answer: then
     /// [`resume`](Self::resume). A reset and the boot lines are the caller's business.
     ///
     /// # Errors
-    /// [`Error::NoAnswer`]; [`Error::WrongAnswer`] with what it looks like.
+    /// [`Error::NoAnswer`]; [`Error::WrongAnswer`] with what it looks like. On a bus
+    /// [`Error::NoDevice`], [`Error::Bus`], and as [`get`](Self::get).
     pub fn synchronise(&mut self) -> Result<Synchronised, Error> {
+        if self.options.interface.framed {
+            return self.knock();
+        }
         let begun = self.link.now();
         let mut received = Vec::new();
         self.parser = Parser::Away;
@@ -54,7 +64,8 @@ impl Bootloader {
         self.frames.clear();
         self.link.discard_input()?;
         for _ in 0..TRIES {
-            self.put(&[&[SYNC]])?;
+            self.note(&[SYNC]);
+            self.link.send(&[SYNC])?;
             let synchronised = match self.hear_greeting(&mut received)? {
                 Heard::Ack => Synchronised::Fresh,
                 Heard::Nack => Synchronised::Already,
@@ -64,6 +75,40 @@ impl Bootloader {
             return Ok(synchronised);
         }
         Err(self.no_loader(&received, begun))
+    }
+
+    /// Says Get Version to whoever has the address, until somebody has.
+    fn knock(&mut self) -> Result<Synchronised, Error> {
+        let begun = self.link.now();
+        let end = self.link.deadline(ANSWER).moment();
+        loop {
+            self.parser = Parser::Idle;
+            match self.get_version() {
+                Err(error) if self.is_nobody(&error) && self.link.now() < end => {
+                    self.link.pause(KNOCK_PAUSE)?;
+                }
+                Err(error) if self.is_nobody(&error) => {
+                    self.parser = Parser::Away;
+                    let waited = self.link.now() - begun;
+                    return Err(Error::NoDevice { waited });
+                }
+                done => return done.map(|_| Synchronised::Already),
+            }
+        }
+    }
+
+    /// Whether the very first frame was not acknowledged. Many controllers do not tell whether that
+    /// was the address or a byte.
+    fn is_nobody(&self, error: &Error) -> bool {
+        let opening = self.frames.len() == 1;
+        opening
+            && matches!(
+                error,
+                Error::Bus {
+                    fault: BusFault::NoDevice | BusFault::NotAcknowledged,
+                    ..
+                }
+            )
     }
 
     /// As [`synchronise`](Self::synchronise), again and again for `limit`: for a chip that is
@@ -76,8 +121,7 @@ impl Bootloader {
         loop {
             self.link.pause(RESET_PAUSE)?;
             match self.synchronise() {
-                Err(Error::NoAnswer { .. } | Error::WrongAnswer { .. })
-                    if self.link.now() < end => {}
+                Err(error) if error.means_no_loader() && self.link.now() < end => {}
                 done => return done,
             }
         }
@@ -85,10 +129,10 @@ impl Bootloader {
 
     /// Takes up a conversation with a loader that was greeted before, without 0x7F: whatever
     /// command it was left in the middle of is brought to an end that changes nothing
-    /// ([`resynchronise`](Self::resynchronise)). Gives up after about two seconds.
+    /// ([`resynchronise`](Self::resynchronise)). Gives up after about two seconds, on a bus four.
     ///
     /// # Errors
-    /// [`Error::LostSync`] if there is no sign of a loader; as [`get`](Self::get).
+    /// [`Error::LostSync`], on a bus [`Error::Unresponsive`], if there is no sign of a loader; as [`get`](Self::get).
     pub fn resume(&mut self) -> Result<(), Error> {
         self.link.discard_input()?;
         self.resynchronise()?;

@@ -106,7 +106,8 @@ impl Target {
     ) -> Result<(), Failure> {
         self.make_ready().map_err(failure)?;
         self.seen.clear();
-        for block in block_ranges(address, data.len()) {
+        let most = self.geometry.program.block_bytes as usize;
+        for block in block_ranges(address, data.len(), most) {
             let at = address + block.start as u32;
             let piece = &data[block.clone()];
             // Saying it again after a failure does no harm: RAM and erased flash take the same twice.
@@ -143,6 +144,12 @@ impl Target {
         let mut crc = FlashCrc::default();
         crc.update_bytes(&content, self.geometry.erased);
         Ok((crc.value(), false))
+    }
+
+    /// Whether whole program units fit into the adapter's frames: otherwise nothing can be written.
+    pub fn can_write(&self) -> bool {
+        let unit = self.geometry.program.unit_bytes as usize;
+        self.loader.options().frame.write_bytes(unit) > 0
     }
 
     /// Gives the conversation back.
@@ -182,7 +189,8 @@ impl Target {
         out: &mut [u8],
         tick: &mut Tick<'_>,
     ) -> Result<(), Failure> {
-        let blocks: Vec<Range<usize>> = block_ranges(address, out.len()).collect();
+        let most = self.loader.options().frame.read_bytes();
+        let blocks: Vec<Range<usize>> = block_ranges(address, out.len(), most).collect();
         let mut furthest = 0;
         let mut stalled = 0;
         let mut at = 0;
@@ -217,7 +225,7 @@ impl Target {
 
     /// Reads one block. A refused opcode is looked into: it may be read protection.
     fn read_block(&mut self, address: u32, out: &mut [u8]) -> Result<(), Error> {
-        match self.loader.read_memory(address, out) {
+        match self.loader.read_pieces(address, out) {
             Err(Error::Nack { step }) if step.phase == Phase::Opcode => {
                 if self.loader.readable(address, out)? {
                     Ok(())
@@ -300,9 +308,9 @@ impl Target {
 
     fn erase_everything(&mut self) -> Result<(), Error> {
         let most = geometry::mass_erase_most(&self.identity);
-        let erased = self
-            .loader
-            .persist(|l| l.special_erase(SpecialErase::Mass, most));
+        let erased = self.erase_until_blank(&[self.range()], &mut |loader| {
+            loader.special_erase(SpecialErase::Mass, most)
+        });
         match erased {
             // Refused although its opcode was not: this loader erases by pages only.
             Err(Error::Nack { step }) if step.phase == Phase::Pages && !self.pages.is_empty() => {
@@ -321,8 +329,51 @@ impl Target {
     /// Erases pages that go into one command. Saying it again after a failure does no harm.
     fn erase_pages(&mut self, pages: &[u16]) -> Result<(), Error> {
         let most = self.pages.erase_most(pages);
-        let erased = self.loader.persist(|l| l.erase(pages, most));
+        let ranges: Vec<Range<u32>> = pages
+            .iter()
+            .filter_map(|&page| self.pages.range(page))
+            .map(|range| range.start as u32..range.end as u32)
+            .collect();
+        let erased = self.erase_until_blank(&ranges, &mut |loader| loader.erase(pages, most));
         erased.map_err(|error| self.explained(error))
+    }
+
+    /// Erases, up to the number of retries. Controllers give up waiting for a clock that a loader
+    /// holds while it erases; it erases all the same, so that a look tells what came of it.
+    fn erase_until_blank(
+        &mut self,
+        ranges: &[Range<u32>],
+        erase: &mut dyn FnMut(&mut Bootloader) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            let error = match erase(&mut self.loader) {
+                Err(error) if error.may_pass() => error,
+                done => return done,
+            };
+            let begun = matches!(error, Error::Bus { step, .. } if step.phase == Phase::Pages);
+            match begun.then(|| self.are_blank(ranges)).transpose() {
+                Ok(Some(true)) => return Ok(()),
+                Err(error) if !error.may_pass() => return Err(error),
+                _ if tries == self.loader.options().retries => return Err(error),
+                _ => tries += 1,
+            }
+        }
+    }
+
+    /// Whether ranges of the flash are erased; up to the first byte that is not.
+    fn are_blank(&mut self, ranges: &[Range<u32>]) -> Result<bool, Error> {
+        let most = self.loader.options().frame.read_bytes();
+        for range in ranges {
+            for block in block_ranges(range.start, range.len(), most) {
+                let mut found = vec![0; block.len()];
+                self.read_block(range.start + block.start as u32, &mut found)?;
+                if found.iter().any(|&byte| byte != self.geometry.erased) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The number by which the loader knows an erase unit.
@@ -367,7 +418,8 @@ impl Target {
         expected: &[u8],
         tick: &mut Tick<'_>,
     ) -> Result<bool, Failure> {
-        for block in block_ranges(address, expected.len()) {
+        let most = self.loader.options().frame.read_bytes();
+        for block in block_ranges(address, expected.len(), most) {
             let at = address + block.start as u32;
             let wanted = &expected[block];
             let seen = self.seen.get(&at).filter(|seen| seen.len() == wanted.len());
@@ -398,7 +450,8 @@ impl Target {
     ) -> Result<Option<Mismatch>, Failure> {
         let mut found = vec![0; expected.len()];
         self.read_blocks(address, &mut found, tick)?;
-        for block in block_ranges(address, expected.len()) {
+        let most = self.loader.options().frame.read_bytes();
+        for block in block_ranges(address, expected.len(), most) {
             let wanted = &expected[block.clone()];
             let found = &mut found[block.clone()];
             for _ in 0..self.loader.options().retries {
@@ -456,7 +509,8 @@ impl FlashDevice for Target {
         self.make_ready().map_err(failure)?;
         self.seen.clear();
         let address = address as u32;
-        for block in block_ranges(address, data.len()) {
+        let most = self.geometry.program.block_bytes as usize;
+        for block in block_ranges(address, data.len(), most) {
             let at = address + block.start as u32;
             self.write_block(at, &data[block.clone()])
                 .map_err(failure)?;
@@ -506,13 +560,13 @@ impl FlashDevice for Target {
     }
 }
 
-/// The blocks that Read Memory and Write Memory move: cut at multiples of 256.
-fn block_ranges(address: u32, len: usize) -> impl Iterator<Item = Range<usize>> {
-    let lead = address as usize % BLOCK_BYTES;
+/// The blocks that Read Memory and Write Memory move: cut at multiples of `most`.
+fn block_ranges(address: u32, len: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let lead = address as usize % most;
     let mut start = 0;
     std::iter::from_fn(move || {
         let from = start;
-        start = (((from + lead) / BLOCK_BYTES + 1) * BLOCK_BYTES - lead).min(len);
+        start = (((from + lead) / most + 1) * most - lead).min(len);
         (from < len).then_some(from..start)
     })
 }
