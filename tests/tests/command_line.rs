@@ -86,7 +86,7 @@ fn a_protected_chip_is_refused_before_anything_is_done() {
     desk.put("app.bin", noise(1000, 3));
     let shown = desk.run(&["info", "-p", BOARD]);
     let shown = String::from_utf8(shown.done().out.clone()).unwrap();
-    assert!(shown.contains("read protection  on"), "{shown}");
+    assert!(shown.contains("read protection   on"), "{shown}");
     for job in [
         &["write", "app.bin", "-p", BOARD][..],
         &["write", "app.bin", "-p", BOARD, "--erase", "all"],
