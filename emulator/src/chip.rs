@@ -7,13 +7,16 @@
 //! Nothing here runs by itself: [`Bus::service`] does what is due, and [`Signals::next_event`]
 //! tells when.
 
+mod adc;
 mod blocks;
 mod clocks;
 mod dma;
 mod exti;
 mod flash;
+mod i2c;
 mod pins;
 mod requests;
+mod rtc;
 mod small;
 mod sources;
 mod spi;
@@ -29,14 +32,17 @@ use crate::cpu::{Access, Bus, BusError, Signals};
 use crate::halt::{AccessKind, Halt};
 use crate::time::Time;
 
+use adc::Adc;
 use blocks::Block;
 use clocks::Rcc;
 pub use clocks::{Clocks, ResetCause};
 use dma::Dma;
 use exti::Exti;
 use flash::{FLASH_BASE, Flash, OPTIONS_BASE, OPTIONS_BYTES};
+use i2c::I2c;
 use pins::Pins;
 pub use pins::{Drive, Pin, Port};
+use rtc::Rtc;
 use small::{Bkp, Crc, Pwr};
 use sources::Source;
 use spi::Spi;
@@ -53,6 +59,9 @@ pub use wires::{SpiBus, SpiSlave, Transition};
 pub const SRAM_BASE: u32 = 0x2000_0000;
 /// Its size in every STM32F103x8 and xB: DS5319 rev 18, table 2.
 pub const SRAM_BYTES: usize = 20 * 1024;
+
+/// ST's boot loader: RM0008 rev 21, section 3.3.3.
+const BOOT_LOADER: std::ops::Range<u32> = 0x1fff_f000..0x1fff_f7e0;
 
 /// Why a register was not written as asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +100,8 @@ pub struct Config {
     pub sram_bytes: usize,
     /// Frequency of the crystal, if there is one.
     pub crystal_hz: Option<u64>,
+    /// Whether there is a crystal of 32768 Hz.
+    pub low_speed_crystal: bool,
     /// The unique id.
     pub unique_id: [u8; 12],
     /// Cycles that the core waits for an access to APB1 or APB2, on top of the one of any load or
@@ -103,12 +114,13 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// A STM32F103xB on a board with an 8 MHz crystal.
+    /// A STM32F103xB on a board with crystals of 8 MHz and of 32768 Hz.
     fn default() -> Self {
         Self {
             flash_bytes: 128 * 1024,
             sram_bytes: SRAM_BYTES,
             crystal_hz: Some(8_000_000),
+            low_speed_crystal: true,
             unique_id: *b"FLASHWIRE-01",
             apb_wait_cycles: 0,
             double_buffering: DoubleBuffering::default(),
@@ -133,6 +145,11 @@ pub struct Chip {
     /// TIM1 to TIM4.
     timers: [Timer; 4],
     usb: Usb,
+    i2cs: [I2c; 2],
+    adcs: [Adc; 2],
+    /// What the world outside sets the inputs of the ADCs to, 0 to 4095.
+    analog: [Option<u32>; adc::INPUTS],
+    rtc: Rtc,
     iwdg: Iwdg,
     wwdg: Wwdg,
     pwr: Pwr,
@@ -157,7 +174,7 @@ pub struct Chip {
 impl Chip {
     /// A chip with erased flash, its power just switched on.
     pub fn new(config: Config) -> Self {
-        let rcc = Rcc::new(config.crystal_hz);
+        let rcc = Rcc::new(config.crystal_hz, config.low_speed_crystal);
         let clocks = rcc.clocks();
         let mut chip = Self {
             flash: Flash::new(config.flash_bytes),
@@ -170,6 +187,10 @@ impl Chip {
             usarts: Default::default(),
             timers: std::array::from_fn(|_| Timer::new()),
             usb: Usb::new(config.double_buffering),
+            i2cs: Default::default(),
+            adcs: Default::default(),
+            analog: Default::default(),
+            rtc: Rtc::new(Time::ZERO),
             iwdg: Iwdg::default(),
             wwdg: Wwdg::default(),
             pwr: Pwr::default(),
@@ -200,6 +221,7 @@ impl Chip {
 
     /// A reset: everything but the memories, the backup domain and what is wired outside.
     pub fn reset(&mut self, cause: ResetCause, now: Time) {
+        self.rtc.follow(now, self.rcc.rtc_clock(now));
         self.rcc.reset(cause);
         self.clocks = self.rcc.clocks();
         self.flash.reset();
@@ -214,6 +236,9 @@ impl Chip {
         }
         self.timers = std::array::from_fn(|_| Timer::new());
         self.usb.reset();
+        self.i2cs = Default::default();
+        self.adcs = Default::default();
+        self.rtc.reset_bus();
         self.iwdg = Iwdg::default();
         self.wwdg = Wwdg::default();
         self.pwr = Pwr::default();
@@ -297,7 +322,16 @@ impl Chip {
             pc,
         } = access;
         let Some((block, offset)) = Block::at(address) else {
-            return self.read_memory(address, width).ok_or(BusError::NoAnswer);
+            return match self.read_memory(address, width) {
+                None if BOOT_LOADER.contains(&address) => Err(Halt::NotModelled {
+                    pc,
+                    address,
+                    value: 0,
+                    what: "the boot loader in the system memory",
+                }
+                .into()),
+                read => read.ok_or(BusError::NoAnswer),
+            };
         };
         if !self.rcc.is_enabled(block.gate()) {
             self.complain_of_gate(now, pc, block);
@@ -547,6 +581,15 @@ impl Chip {
         result
     }
 
+    /// Sets an input of the ADCs from outside: 0 to 15 are PA0 to PA7, PB0, PB1, PC0 to PC5, 16 is
+    /// the temperature sensor and 17 the reference. `level` is 0 to 4095; None lets the pin show
+    /// what its digital side shows. Inputs that do not exist are ignored.
+    pub fn set_analog(&mut self, input: usize, level: Option<u32>) {
+        if let Some(slot) = self.analog.get_mut(input) {
+            *slot = level;
+        }
+    }
+
     /// SETUP packets that the program was too slow for.
     pub fn dropped_setups(&self) -> u64 {
         self.usb.dropped_setups()
@@ -654,6 +697,23 @@ impl Bus for Chip {
             Some(halt) => Err(halt),
             None => Ok(()),
         }
+    }
+
+    fn stop(&mut self, pc: u32) -> Result<u64, Halt> {
+        if self.pwr.stands_by() {
+            return Err(Halt::NotModelled {
+                pc,
+                address: 0x4000_7000,
+                value: 2,
+                what: "standby mode (PWR_CR.PDDS)",
+            });
+        }
+        Ok(exti::INTERRUPTS)
+    }
+
+    fn wake(&mut self, now: Time) {
+        self.rcc.wake_from_stop();
+        self.refresh_all(now);
     }
 
     fn complain(&mut self, now: Time, pc: u32, text: &str) {

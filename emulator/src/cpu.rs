@@ -55,6 +55,15 @@ enum Sleep {
     ForEvent,
 }
 
+/// A sleep with stopped clocks.
+#[derive(Clone, Copy, Debug)]
+struct DeepSleep {
+    /// The cycle in which it began.
+    since: u64,
+    /// Interrupt lines that end it.
+    wakers: u64,
+}
+
 /// Why [`Cpu::run`] came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -120,6 +129,8 @@ pub struct Cpu {
     /// The event register of WFE.
     event: bool,
     sleep: Sleep,
+    /// All clocks stand still: SCR.SLEEPDEEP.
+    deep: Option<DeepSleep>,
 
     exceptions: Exceptions,
     system: SystemControl,
@@ -166,6 +177,7 @@ impl Cpu {
             exclusive: false,
             event: false,
             sleep: Sleep::Awake,
+            deep: None,
             exceptions: Exceptions::default(),
             system: SystemControl::default(),
             systick: SysTick::default(),
@@ -196,6 +208,7 @@ impl Cpu {
         (self.unprivileged, self.process_stack) = (false, false);
         (self.exclusive, self.event) = (false, false);
         self.sleep = Sleep::Awake;
+        self.deep = None;
         self.exceptions = Exceptions::default();
         self.system = SystemControl::default();
         self.systick = SysTick::default();
@@ -306,10 +319,7 @@ impl Cpu {
                 bus.service(self.now)?;
                 self.observe(bus);
             }
-            if self.systick.count_to(self.cycles) {
-                self.exceptions.pend(nvic::SYSTICK);
-                self.attention = true;
-            }
+            self.count_systick();
             self.plan_deadline();
             if self.signals.reset || self.system.reset_requested {
                 return Ok(Exit::ResetRequested);
@@ -346,10 +356,7 @@ impl Cpu {
             bus.service(self.now)?;
         }
         self.observe(bus);
-        if self.systick.count_to(self.cycles) {
-            self.exceptions.pend(nvic::SYSTICK);
-            self.attention = true;
-        }
+        self.count_systick();
         self.plan_deadline();
         let before = (self.exception, self.pc, self.cycles);
         if self.attention {
@@ -388,6 +395,7 @@ impl Cpu {
     /// Decides when to look up next.
     fn plan_deadline(&mut self) {
         let systick = match self.systick.next_interrupt() {
+            _ if self.deep.is_some() => Time::NEVER,
             Some(cycle) => self.now + self.signals.cycle * cycle.saturating_sub(self.cycles),
             None => Time::NEVER,
         };
@@ -416,18 +424,32 @@ impl Cpu {
             return Ok(());
         }
         self.attention = self.signals.stalled_until > self.now;
+        if let Some(deep) = self.deep
+            && !self.exceptions.is_any_pending(deep.wakers)
+        {
+            self.attention = true;
+            self.wait_until(self.deadline);
+            return Ok(());
+        }
         if let Some(number) = self.exceptions.due(self.masked_priority()) {
             // PRIMASK keeps an interrupt from being taken, not from waking the core.
-            self.sleep = Sleep::Awake;
+            self.wake(bus);
             if self.exceptions.due(self.execution_priority()).is_some() {
                 return self.enter(bus, number, self.pc);
             }
         }
         if self.sleep == Sleep::ForEvent && self.event {
             self.event = false;
-            self.sleep = Sleep::Awake;
+            self.wake(bus);
         }
         if self.sleep != Sleep::Awake {
+            if self.system.sleeps_deeply() && self.deep.is_none() {
+                self.deep = Some(DeepSleep {
+                    since: self.cycles,
+                    wakers: bus.stop(self.pc)?,
+                });
+                self.plan_deadline();
+            }
             self.attention = true;
             self.wait_until(self.deadline);
             return Ok(());
@@ -441,6 +463,23 @@ impl Cpu {
             self.step_once(bus)?;
         }
         Ok(())
+    }
+
+    fn wake<B: Bus>(&mut self, bus: &mut B) {
+        self.sleep = Sleep::Awake;
+        if let Some(deep) = self.deep.take() {
+            self.systick.stand_still(self.cycles - deep.since);
+            bus.wake(self.now);
+            self.observe(bus);
+        }
+    }
+
+    /// Brings COUNTFLAG and the pending bit of the timer up to date.
+    fn count_systick(&mut self) {
+        if self.deep.is_none() && self.systick.count_to(self.cycles) {
+            self.exceptions.pend(nvic::SYSTICK);
+            self.attention = true;
+        }
     }
 
     /// Executes one instruction. Becomes part of the loops that call it: most of the emulator's time

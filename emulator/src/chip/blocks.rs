@@ -2,7 +2,7 @@
 
 use crate::time::Time;
 
-use super::clocks::Gate;
+use super::clocks::{BDCR_BDRST, Gate};
 use super::pins::Port;
 use super::{Chip, Refusal};
 
@@ -39,7 +39,7 @@ pub(super) enum Block {
 }
 
 /// Every block that a reset register can reset.
-const RESETTABLE: [Block; 18] = [
+const RESETTABLE: [Block; 22] = [
     Block::Timer(0),
     Block::Timer(1),
     Block::Timer(2),
@@ -50,6 +50,10 @@ const RESETTABLE: [Block; 18] = [
     Block::Usart(0),
     Block::Usart(1),
     Block::Usart(2),
+    Block::I2c(0),
+    Block::I2c(1),
+    Block::Adc(0),
+    Block::Adc(1),
     Block::Usb,
     Block::Pwr,
     Block::Afio,
@@ -166,7 +170,7 @@ impl Block {
 
     /// Whether a read can change an interrupt, a DMA request or a moment that is waited for.
     pub(super) fn reading_changes_state(self) -> bool {
-        matches!(self, Self::Spi(_) | Self::Usart(_))
+        matches!(self, Self::Spi(_) | Self::Usart(_) | Self::Adc(_))
     }
 }
 
@@ -197,7 +201,10 @@ impl Chip {
             Block::Crc => self.crc.read(offset),
             // Without a debugger both registers read as zero: ES0340 rev 13, section 2.3.
             Block::DebugMcu => matches!(offset, 0 | 4).then_some(0),
-            Block::Rtc | Block::I2c(_) | Block::Can | Block::Adc(_) => None,
+            Block::Rtc => self.rtc.read(offset, now, self.rcc.rtc_clock(now)),
+            Block::I2c(index) => self.i2cs[index].read(offset),
+            Block::Adc(index) => self.adcs[index].read(offset),
+            Block::Can => None,
         }
     }
 
@@ -270,7 +277,17 @@ impl Chip {
             }
             Block::Dma => self.dma.write(offset, value)?,
             Block::Rcc => {
+                self.rtc.follow(now, self.rcc.rtc_clock(now));
+                if offset == 0x20 && !self.pwr.opens_backup() {
+                    return Err(Refusal::Mistake(
+                        "RCC_BDCR was written while PWR_CR.DBP was clear",
+                    ));
+                }
                 self.rcc.write(offset, value, now)?;
+                if offset == 0x20 && value & BDCR_BDRST != 0 {
+                    self.rtc = super::Rtc::new(now);
+                    self.bkp = super::Bkp::default();
+                }
                 // APB2RSTR, APB1RSTR.
                 if matches!(offset, 0x0c | 0x10) {
                     self.reset_blocks(now);
@@ -286,9 +303,20 @@ impl Chip {
                 None
             }
             Block::DebugMcu if matches!(offset, 0 | 4) => None,
-            Block::DebugMcu | Block::Rtc | Block::I2c(_) | Block::Can | Block::Adc(_) => {
-                return Err(Refusal::Unknown);
+            Block::Rtc => {
+                let (clock, open) = (self.rcc.rtc_clock(now), self.pwr.opens_backup());
+                self.rtc.write(offset, value, now, clock, open)?;
+                None
             }
+            Block::I2c(index) => {
+                self.i2cs[index].write(offset, value, now, self.clocks.apb1)?;
+                None
+            }
+            Block::Adc(index) => {
+                self.adcs[index].write(offset, value, now, self.clocks.adc)?;
+                None
+            }
+            Block::DebugMcu | Block::Can => return Err(Refusal::Unknown),
         };
         if let Some(text) = complaint {
             self.complaints.add(now, self.pc, text);
@@ -312,6 +340,8 @@ impl Chip {
             Block::Wwdg => self.wwdg = super::Wwdg::default(),
             Block::Spi(index) => self.spis[index] = super::Spi::default(),
             Block::Usart(index) => self.usarts[index].reset(),
+            Block::I2c(index) => self.i2cs[index] = super::I2c::default(),
+            Block::Adc(index) => self.adcs[index] = super::Adc::default(),
             Block::Usb => self.usb.reset(),
             Block::Pwr => self.pwr = super::Pwr::default(),
             Block::Afio => self.exti.reset_afio(),

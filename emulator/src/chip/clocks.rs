@@ -1,8 +1,8 @@
 //! RCC: reset and clock control. RM0008 rev 21, section 7.3.
 //!
 //! Oscillators take their time to start, and a switch to one that is not ready happens when it is,
-//! as on silicon. Not here: the clock output, the clock security system, ready interrupts, and the
-//! low-speed crystal.
+//! as on silicon. The clock security system has nothing to do: a crystal that runs does not fail here.
+//! Not here: the clock output and ready interrupts.
 
 use crate::time::Time;
 
@@ -16,12 +16,18 @@ const HSI_HZ: u64 = 8_000_000;
 const HSE_START: Time = Time::from_micros(2000);
 const HSI_START: Time = Time::from_micros(2);
 const LSI_START: Time = Time::from_micros(85);
+/// DS5319 rev 18, table 23: typical at 25 degrees Celsius.
+const LSE_START: Time = Time::from_millis(2500);
+
+/// The low-speed oscillators: the internal one's typical frequency (table 25), and the crystal of
+/// clocks.
+const LSI_HZ: u64 = 40_000;
+const LSE_HZ: u64 = 32_768;
 const PLL_START: Time = Time::from_micros(200);
 
 /// RCC_CR: section 7.3.1.
 const CR_HSION: u32 = 1 << 0;
 const CR_HSEON: u32 = 1 << 16;
-const CR_CSSON: u32 = 1 << 19;
 const CR_PLLON: u32 = 1 << 24;
 /// HSION, HSITRIM, HSEON, HSEBYP, CSSON, PLLON.
 const CR_BITS: u32 = 0x010d_00f9;
@@ -37,6 +43,12 @@ const CSR_LSION: u32 = 1 << 0;
 const CSR_RMVF: u32 = 1 << 24;
 /// Reset flags: the pin and the power.
 const CSR_POWER_ON: u32 = 1 << 27 | 1 << 26;
+
+/// RCC_BDCR: section 7.3.9. LSEON, LSEBYP, RTCSEL, RTCEN, BDRST.
+const BDCR_BITS: u32 = 0x0001_8305;
+const BDCR_LSEON: u32 = 1 << 0;
+const BDCR_RTCEN: u32 = 1 << 15;
+pub(super) const BDCR_BDRST: u32 = 1 << 16;
 
 /// Which reset happened: the flags of RCC_CSR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +99,8 @@ pub struct Clocks {
     pub apb1_hz: u64,
     /// PCLK2 in Hz.
     pub apb2_hz: u64,
+    /// The clock of the ADCs: PCLK2 divided by what RCC_CFGR.ADCPRE says.
+    pub adc: Time,
 }
 
 /// An oscillator: off, or ready from a moment on.
@@ -125,6 +139,8 @@ enum Source {
 pub(super) struct Rcc {
     /// Frequency of the crystal, if there is one.
     crystal_hz: Option<u64>,
+    /// Whether there is a crystal of clocks.
+    low_speed_crystal: bool,
     cr: u32,
     cfgr: u32,
     cir: u32,
@@ -139,13 +155,15 @@ pub(super) struct Rcc {
     hse: Oscillator,
     pll: Oscillator,
     lsi: Oscillator,
+    lse: Oscillator,
     source: Source,
 }
 
 impl Rcc {
-    pub(super) fn new(crystal_hz: Option<u64>) -> Self {
+    pub(super) fn new(crystal_hz: Option<u64>, low_speed_crystal: bool) -> Self {
         Self {
             crystal_hz,
+            low_speed_crystal,
             cr: CR_RESET,
             cfgr: 0,
             cir: 0,
@@ -160,6 +178,7 @@ impl Rcc {
             hse: Oscillator::default(),
             pll: Oscillator::default(),
             lsi: Oscillator::default(),
+            lse: Oscillator::default(),
             source: Source::Hsi,
         }
     }
@@ -169,7 +188,8 @@ impl Rcc {
         *self = Self {
             reset_flags: self.reset_flags | cause.flags(),
             bdcr: self.bdcr,
-            ..Self::new(self.crystal_hz)
+            lse: self.lse,
+            ..Self::new(self.crystal_hz, self.low_speed_crystal)
         };
     }
 
@@ -189,7 +209,7 @@ impl Rcc {
             0x14 => self.ahb_enable,
             0x18 => self.apb2_enable,
             0x1c => self.apb1_enable,
-            0x20 => self.bdcr,
+            0x20 => self.bdcr | u32::from(self.lse.is_ready(now)) << 1,
             0x24 => {
                 let ready = self.lsi.is_ready(now);
                 let on = self.lsi.0.is_some();
@@ -201,9 +221,6 @@ impl Rcc {
 
     pub(super) fn write(&mut self, offset: u32, value: u32, now: Time) -> Result<(), Refusal> {
         match offset {
-            0x00 if value & CR_CSSON != 0 => {
-                return Err(Refusal::NotModelled("the clock security system"));
-            }
             0x00 => self.write_cr(value, now),
             0x04 => self.write_cfgr(value)?,
             // Enabled ready interrupts; the clear bits have nothing to clear.
@@ -216,8 +233,18 @@ impl Rcc {
             0x14 => self.ahb_enable = value & 0x55,
             0x18 => self.apb2_enable = value & 0x7e7d,
             0x1c => self.apb1_enable = value & 0x1ae6_4807,
-            // LSEON, LSEBYP, RTCSEL, RTCEN, BDRST: there is no low-speed crystal.
-            0x20 => self.bdcr = value & 0x0001_8305,
+            0x20 if value & BDCR_BDRST != 0 => {
+                self.bdcr = BDCR_BDRST;
+                self.lse = Oscillator::default();
+            }
+            0x20 => {
+                // Once chosen, the RTC's clock stays until the domain is reset.
+                let chosen = self.bdcr & 0x300;
+                let choice = if chosen == 0 { value & 0x300 } else { chosen };
+                self.bdcr = value & BDCR_BITS & !0x300 | choice;
+                let crystal = value & BDCR_LSEON != 0 && self.low_speed_crystal;
+                self.lse.switch(crystal, now + LSE_START);
+            }
             0x24 => {
                 if value & CSR_RMVF != 0 {
                     self.reset_flags = 0;
@@ -292,6 +319,39 @@ impl Rcc {
         awaited.unwrap_or(Time::NEVER)
     }
 
+    /// Period of the RTC's clock, if it has one that runs: RCC_BDCR.RTCSEL.
+    pub(super) fn rtc_clock(&self, now: Time) -> Option<Time> {
+        let (oscillator, hz) = match self.bdcr >> 8 & 3 {
+            1 => (self.lse, LSE_HZ),
+            2 => (self.lsi, LSI_HZ),
+            3 => (self.hse, self.crystal_hz.unwrap_or(0) / 128),
+            _ => return None,
+        };
+        let runs = self.bdcr & BDCR_RTCEN != 0 && oscillator.is_ready(now);
+        runs.then(|| Time::period_of(hz))
+    }
+
+    /// When the RTC's clock begins to run.
+    pub(super) fn rtc_clock_begins(&self, now: Time) -> Time {
+        let oscillator = match self.bdcr >> 8 & 3 {
+            1 => self.lse,
+            2 => self.lsi,
+            _ => self.hse,
+        };
+        oscillator.awaited(now).unwrap_or(Time::NEVER)
+    }
+
+    /// The core woke from stop mode: the internal oscillator drives it, the crystal and the PLL are
+    /// off (section 5.3.5).
+    pub(super) fn wake_from_stop(&mut self) {
+        self.cr = self.cr & !(CR_HSEON | CR_PLLON) | CR_HSION;
+        self.cfgr &= !3;
+        self.hsi = Oscillator(Some(Time::ZERO));
+        self.hse = Oscillator::default();
+        self.pll = Oscillator::default();
+        self.source = Source::Hsi;
+    }
+
     fn pll_from_crystal(&self) -> bool {
         self.cfgr & 1 << 16 != 0
     }
@@ -333,10 +393,14 @@ impl Rcc {
             (true, _) => self.pll_hz(),
         };
         let core_hz = system_hz >> core_shift;
+        let apb2 = core * (1 << apb2_shift);
+        // ADCPRE: 2, 4, 6, 8.
+        let adc = apb2 * u64::from(2 * (self.cfgr >> 14 & 3) + 2);
         Clocks {
+            adc,
             core,
             apb1: core * (1 << apb1_shift),
-            apb2: core * (1 << apb2_shift),
+            apb2,
             timers1: timers(apb1_shift),
             timers2: timers(apb2_shift),
             usb_hz,
@@ -389,7 +453,7 @@ mod tests {
 
     /// HSE, PLL times 9, APB1 halved: what every 72 MHz program does.
     fn at_72_mhz() -> (Rcc, Time) {
-        let mut rcc = Rcc::new(Some(8_000_000));
+        let mut rcc = Rcc::new(Some(8_000_000), true);
         rcc.write(CR, 0x1_0081, Time::ZERO).unwrap();
         let mut now = HSE_START;
         rcc.write(CFGR, 7 << 18 | 1 << 16 | 4 << 8, now).unwrap();
@@ -402,7 +466,7 @@ mod tests {
 
     #[test]
     fn out_of_reset_the_core_runs_at_8_mhz() {
-        let rcc = Rcc::new(None);
+        let rcc = Rcc::new(None, true);
         assert_eq!(rcc.clocks().core, Time::period_of(8_000_000));
         assert_eq!(rcc.clocks().usb_hz, 0);
     }
@@ -421,24 +485,50 @@ mod tests {
 
     #[test]
     fn the_crystal_takes_two_milliseconds_and_one_that_is_missing_forever() {
-        let mut rcc = Rcc::new(Some(8_000_000));
+        let mut rcc = Rcc::new(Some(8_000_000), true);
         rcc.write(CR, 0x1_0081, Time::ZERO).unwrap();
         let ready = |rcc: &mut Rcc, now| rcc.read(CR, now).unwrap() >> 17 & 1;
         assert_eq!(ready(&mut rcc, Time::from_micros(1999)), 0);
         assert_eq!(ready(&mut rcc, Time::from_micros(2000)), 1);
-        let mut bare = Rcc::new(None);
+        let mut bare = Rcc::new(None, true);
         bare.write(CR, 0x1_0081, Time::ZERO).unwrap();
         assert_eq!(ready(&mut bare, Time::SECOND), 0);
     }
 
     #[test]
     fn a_switch_to_a_source_that_is_not_ready_waits_for_it() {
-        let mut rcc = Rcc::new(Some(8_000_000));
+        let mut rcc = Rcc::new(Some(8_000_000), true);
         rcc.write(CR, 0x1_0081, Time::ZERO).unwrap();
         rcc.write(CFGR, 1, Time::ZERO).unwrap();
         assert_eq!(rcc.next_event(Time::ZERO), HSE_START);
         assert_eq!(rcc.read(CFGR, Time::ZERO).unwrap() >> 2 & 3, 0);
         assert_eq!(rcc.read(CFGR, HSE_START).unwrap() >> 2 & 3, 1);
+    }
+
+    #[test]
+    fn the_crystal_of_clocks_takes_its_time_and_drives_the_rtc() {
+        let mut rcc = Rcc::new(None, true);
+        rcc.write(0x20, BDCR_LSEON | 1 << 8 | BDCR_RTCEN, Time::ZERO)
+            .unwrap();
+        assert_eq!(rcc.rtc_clock(Time::from_millis(2499)), None);
+        assert_eq!(rcc.rtc_clock_begins(Time::ZERO), LSE_START);
+        assert_eq!(rcc.read(0x20, LSE_START).unwrap() & 2, 2);
+        assert_eq!(rcc.rtc_clock(LSE_START), Some(Time::period_of(32_768)));
+        rcc.reset(ResetCause::Software);
+        assert!(rcc.rtc_clock(LSE_START).is_some(), "it outlives a reset");
+        rcc.write(0x20, BDCR_BDRST, LSE_START).unwrap();
+        assert_eq!(rcc.rtc_clock(LSE_START), None);
+        let mut bare = Rcc::new(None, false);
+        bare.write(0x20, BDCR_LSEON, Time::ZERO).unwrap();
+        assert_eq!(bare.read(0x20, Time::SECOND * 10).unwrap() & 2, 0);
+    }
+
+    #[test]
+    fn after_stop_mode_the_internal_oscillator_drives_the_core() {
+        let (mut rcc, now) = at_72_mhz();
+        rcc.wake_from_stop();
+        assert_eq!(rcc.clocks().core_hz, 8_000_000);
+        assert_eq!(rcc.read(CR, now).unwrap() & (CR_HSEON | CR_PLLON), 0);
     }
 
     #[test]
@@ -458,7 +548,7 @@ mod tests {
 
     #[test]
     fn reset_flags_add_up_until_they_are_removed() {
-        let mut rcc = Rcc::new(None);
+        let mut rcc = Rcc::new(None, true);
         rcc.reset(ResetCause::IndependentWatchdog);
         assert_eq!(rcc.read(0x24, Time::ZERO), Some(1 << 29 | 3 << 26));
         rcc.write(0x24, CSR_RMVF, Time::ZERO).unwrap();

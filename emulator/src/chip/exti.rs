@@ -6,6 +6,10 @@ use super::pins::Port;
 /// Lines 0 to 15 are pins, 16 the voltage detector, 17 the RTC alarm, 18 the USB wake-up (section
 /// 10.2.5).
 const LINES: u32 = 0x0007_ffff;
+/// The interrupt lines of the core that come from here: RM0008 table 63.
+pub(super) const INTERRUPTS: u64 = 1 << 1 | 0x1f << 6 | 1 << 23 | 7 << 40;
+/// The line of the RTC's alarm.
+pub(super) const RTC_ALARM: u32 = 1 << 17;
 /// The line of the USB wake-up.
 pub(super) const USB_WAKE_UP: u32 = 1 << 18;
 

@@ -30,6 +30,7 @@ impl Chip {
             .filter(|request| self.timers[request.timer].dma_requests() & request.flag != 0)
             .fold(0, |word, request| word | 1 << (request.channel - 1));
         let lines = [
+            (0, self.adcs[0].requests_dma()),
             (1, spi1_rx || usart3_tx),
             (2, spi1_tx || usart3_rx),
             (3, spi2_rx || usart1_tx),

@@ -54,6 +54,8 @@ impl Crc {
 
 /// PWR_CR.DBP: RM0008 rev 21, section 5.4.1.
 const CR_DBP: u32 = 1 << 8;
+/// PWR_CR.PDDS.
+const CR_PDDS: u32 = 1 << 1;
 /// Clear bits, which read as zero.
 const CR_CLEAR: u32 = 0b1100;
 
@@ -81,6 +83,11 @@ impl Pwr {
             _ => return Err(Refusal::Unknown),
         }
         Ok(())
+    }
+
+    /// Whether a deep sleep switches the core's power off.
+    pub(super) fn stands_by(&self) -> bool {
+        self.control & CR_PDDS != 0
     }
 
     /// Whether the backup domain may be written.

@@ -8,7 +8,8 @@ use crate::time::Time;
 use super::blocks::Block;
 use super::clocks::ResetCause;
 use super::dma::CHANNELS;
-use super::{Chip, Iwdg, Wwdg, exti};
+use super::pins::{Pin, Port};
+use super::{Chip, Iwdg, Wwdg, adc, exti};
 
 /// A peripheral that interrupts, or that does something by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +27,16 @@ pub(super) enum Source {
     Spi(usize),
     /// USART1 to USART3, counted from 0.
     Usart(usize),
+    Rtc,
+    /// ADC1 and ADC2, counted from 0.
+    Adc(usize),
+    /// I2C1 and I2C2, counted from 0.
+    I2c(usize),
 }
 
 impl Source {
     /// How many there are.
-    pub(super) const COUNT: usize = 16;
+    pub(super) const COUNT: usize = 21;
 
     /// All of them.
     pub(super) const ALL: [Self; Self::COUNT] = [
@@ -50,6 +56,11 @@ impl Source {
         Self::Usart(0),
         Self::Usart(1),
         Self::Usart(2),
+        Self::Rtc,
+        Self::Adc(0),
+        Self::Adc(1),
+        Self::I2c(0),
+        Self::I2c(1),
     ];
 
     /// Its place in [`ALL`](Self::ALL).
@@ -65,6 +76,9 @@ impl Source {
             Self::Timer(index) => 7 + index,
             Self::Spi(index) => 11 + index,
             Self::Usart(index) => 13 + index,
+            Self::Rtc => 16,
+            Self::Adc(index) => 17 + index,
+            Self::I2c(index) => 19 + index,
         }
     }
 }
@@ -83,6 +97,9 @@ impl Block {
             Self::Exti | Self::Afio => Source::Exti,
             Self::Dma => Source::Dma,
             Self::Flash => Source::Flash,
+            Self::Rtc => Source::Rtc,
+            Self::Adc(index) => Source::Adc(index),
+            Self::I2c(index) => Source::I2c(index),
             _ => return None,
         })
     }
@@ -94,7 +111,8 @@ impl Chip {
         if source == Source::Exti && self.exti.watches_edges() {
             let (pins, usb) = (&self.pins, &self.usb);
             let wakes = if usb.wakes() { exti::USB_WAKE_UP } else { 0 };
-            self.exti.look(|port| pins.inputs(port), wakes);
+            let rings = if self.rtc.rings() { exti::RTC_ALARM } else { 0 };
+            self.exti.look(|port| pins.inputs(port), wakes | rings);
         }
         let index = source.index();
         self.lines[index] = self.lines_of(source);
@@ -124,6 +142,13 @@ impl Chip {
             Source::Timer(index) => line(27 + index, self.timers[index].interrupts() != 0),
             Source::Spi(index) => line(35 + index, self.spis[index].interrupts()),
             Source::Usart(index) => line(37 + index, self.usarts[index].interrupts()),
+            Source::Rtc => line(3, self.rtc.interrupts()),
+            // Both ADCs have one line.
+            Source::Adc(index) => line(18, self.adcs[index].interrupts()),
+            Source::I2c(index) => {
+                let (event, error) = self.i2cs[index].interrupts();
+                line(31 + 2 * index, event) | line(32 + 2 * index, error)
+            }
         }
     }
 
@@ -139,6 +164,12 @@ impl Chip {
             Source::Timer(index) => self.timers[index].next_event(self.timer_clock(index)),
             Source::Spi(index) => self.spis[index].next_event(),
             Source::Usart(index) => self.usarts[index].next_event(self.usart_clock(index)),
+            Source::Rtc => match self.rcc.rtc_clock(now) {
+                None => self.rcc.rtc_clock_begins(now),
+                clock => self.rtc.next_event(clock),
+            },
+            Source::Adc(index) => self.adcs[index].next_event(),
+            Source::I2c(index) => self.i2cs[index].next_event(),
         }
     }
 
@@ -168,6 +199,15 @@ impl Chip {
             }
             Source::Spi(index) => self.service_spi(index, now),
             Source::Usart(index) => self.service_usart(index, now),
+            Source::Rtc => {
+                self.rtc.follow(now, self.rcc.rtc_clock(now));
+                self.stale |= 1 << Source::Exti.index();
+            }
+            Source::Adc(index) => {
+                let (clock, pins, levels) = (self.clocks.adc, &self.pins, &self.analog);
+                self.adcs[index].service(now, clock, |input| analog(pins, levels, input));
+            }
+            Source::I2c(index) => self.i2cs[index].service(now),
         }
         self.stale |= 1 << source.index();
         self.serve_dma(now);
@@ -185,6 +225,25 @@ impl Chip {
             }
         }
     }
+}
+
+/// What the temperature sensor gives at 25 degrees Celsius (1.43 V) and the reference (1.20 V), of
+/// 3.3 V in 4095 steps: DS5319 rev 18, tables 50 and 13.
+const TEMPERATURE: u32 = 1775;
+const REFERENCE: u32 = 1489;
+
+/// The level of an input of the ADCs: what the world outside sets, or else what the pin shows.
+fn analog(pins: &super::Pins, levels: &[Option<u32>; adc::INPUTS], input: usize) -> u32 {
+    // DS5319 rev 18, table 5.
+    let pin = match input {
+        0..=7 => Pin::new(Port::A, input as u8),
+        8 | 9 => Pin::new(Port::B, input as u8 - 8),
+        10..=15 => Pin::new(Port::C, input as u8 - 10),
+        16 => return levels[input].unwrap_or(TEMPERATURE),
+        _ => return levels[input.min(adc::INPUTS - 1)].unwrap_or(REFERENCE),
+    };
+    let high = pins.inputs(pin.port) >> pin.number & 1 != 0;
+    levels[input].unwrap_or(if high { 0xfff } else { 0 })
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl Rig {
 #[test]
 fn a_register_outside_the_model_stops_with_its_address() {
     let mut rig = Rig::new();
-    let error = rig.chip.read(rig.access(0x4000_5404, Width::Word));
+    let error = rig.chip.read(rig.access(0x4000_6404, Width::Word));
     let Err(BusError::Halt(halt)) = error else {
         panic!("it is not known: {error:?}");
     };
@@ -111,8 +111,8 @@ fn a_register_outside_the_model_stops_with_its_address() {
         *halt,
         Halt::UnknownRegister {
             pc: 0x0800_0100,
-            address: 0x4000_5404,
-            block: "I2C1",
+            address: 0x4000_6404,
+            block: "CAN",
             kind: AccessKind::Read
         }
     );

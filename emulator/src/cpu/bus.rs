@@ -102,6 +102,16 @@ pub trait Bus {
     /// [`Halt`] if the emulator does not know what the chip would do.
     fn service(&mut self, now: Time) -> Result<(), Halt>;
 
+    /// The core stops all clocks (SCR.SLEEPDEEP) and waits; `pc` is where it will go on. The
+    /// interrupt lines that can wake it, bit 0 is interrupt 0.
+    ///
+    /// # Errors
+    /// [`Halt`] if the emulator does not know what the chip would do.
+    fn stop(&mut self, pc: u32) -> Result<u64, Halt>;
+
+    /// The core woke from [`stop`](Self::stop).
+    fn wake(&mut self, now: Time);
+
     /// Notes that the program did something that it hardly meant to do.
     fn complain(&mut self, now: Time, pc: u32, text: &str);
 }

@@ -5,7 +5,6 @@ use super::exceptions::{Fault, Trap};
 use super::instruction::{Hint, Instruction};
 use super::nvic::PRIORITY_MASK;
 use super::{Bus, Cpu, Sleep};
-use crate::halt::Halt;
 
 /// Special registers: DDI 0403E, section B5.1.1.
 const MSP: u8 = 8;
@@ -15,9 +14,6 @@ const BASEPRI: u8 = 17;
 const BASEPRI_MAX: u8 = 18;
 const FAULTMASK: u8 = 19;
 const CONTROL: u8 = 20;
-
-/// SCR, for messages.
-const SCR: u32 = 0xe000_ed10;
 
 impl Cpu {
     /// Everything that [`super::execute`] does not do itself.
@@ -201,15 +197,6 @@ impl Cpu {
             Hint::WaitForEvent => Sleep::ForEvent,
             Hint::WaitForInterrupt => Sleep::ForInterrupt,
         };
-        if self.system.sleeps_deeply() {
-            return Err(Halt::NotModelled {
-                pc: self.r[15].wrapping_sub(4),
-                address: SCR,
-                value: 1 << 2,
-                what: "sleep with stopped clocks (SCR.SLEEPDEEP)",
-            }
-            .into());
-        }
         self.sleep = sleep;
         self.attention = true;
         Ok(())

@@ -187,6 +187,11 @@ impl Exceptions {
             .filter(|&number| self.group_priority(number) < current)
     }
 
+    /// Whether one of these interrupt lines (bit 0 is interrupt 0) is pending and enabled.
+    pub(super) fn is_any_pending(&self, lines: u64) -> bool {
+        self.pending & self.enabled & lines << FIRST_INTERRUPT != 0
+    }
+
     /// The exception that would be taken if nothing were masked: ICSR.VECTPENDING.
     pub(super) fn most_urgent_pending(&self) -> u32 {
         self.due(i16::MAX).unwrap_or(0)

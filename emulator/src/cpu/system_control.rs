@@ -168,6 +168,8 @@ impl Cpu {
         Some(match address {
             // ICTR: two groups of 32 lines.
             0xe000_e004 => (INTERRUPTS - 1) / 32,
+            // ACTLR came with r2p0: nothing is there.
+            0xe000_e008 => 0,
             0xe000_e010 => {
                 self.count_systick();
                 self.systick.control()
@@ -241,6 +243,7 @@ impl Cpu {
             _ => {}
         }
         match address {
+            0xe000_e008 => {}
             0xe000_e010 => {
                 self.count_systick();
                 self.systick.set_control(value, self.cycles);
@@ -307,13 +310,6 @@ impl Cpu {
             self.event = true;
         }
         self.exceptions.pend(number);
-    }
-
-    /// Brings COUNTFLAG and the pending bit of the timer up to date.
-    fn count_systick(&mut self) {
-        if self.systick.count_to(self.cycles) {
-            self.exceptions.pend(SYSTICK);
-        }
     }
 
     /// Four priority bytes from exception `first` on.

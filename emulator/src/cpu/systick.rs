@@ -112,6 +112,11 @@ impl SysTick {
         Some(self.since + counts * self.divider())
     }
 
+    /// So many cycles passed without a clock.
+    pub(super) fn stand_still(&mut self, cycles: u64) {
+        self.since += cycles;
+    }
+
     fn divider(&self) -> u64 {
         if self.core_clock { 1 } else { 8 }
     }

@@ -1,6 +1,7 @@
 //! The cycle counter and the registers that switch it on; the rest of debug and trace is not there.
 //!
-//! DDI 0403E, chapter C1: DWT (section C1.8), ITM (section C1.7), DEMCR (section C1.6.5).
+//! DDI 0403E, chapter C1: DWT (section C1.8), ITM (section C1.7), TPIU (section C1.10), DEMCR
+//! (section C1.6.5). What a program says through ITM goes nowhere.
 
 /// DEMCR.TRCENA: DWT and ITM work.
 const TRACE_ENABLED: u32 = 1 << 24;
@@ -18,6 +19,10 @@ pub(super) struct Trace {
     since: u64,
     itm_enable: u32,
     itm_control: u32,
+    port_size: u32,
+    port_prescaler: u32,
+    port_protocol: u32,
+    formatter: u32,
 }
 
 impl Trace {
@@ -31,6 +36,15 @@ impl Trace {
             // Four comparators, as in every Cortex-M3 (DDI 0337E, section 11.5).
             0xe000_1000 => 4 << 28 | u32::from(self.counts),
             0xe000_1004 => self.cycle_count(cycle),
+            // The other counters of the DWT, which stand still, and its program counter sampler.
+            0xe000_1008..=0xe000_101c => 0,
+            // TPIU: port sizes 1, 2 and 4 (DDI 0337E, section 17.3); the formatter is stopped.
+            0xe004_0000 => 0xb,
+            0xe004_0004 => self.port_size,
+            0xe004_0010 => self.port_prescaler,
+            0xe004_00f0 => self.port_protocol,
+            0xe004_0300 => 0b1010,
+            0xe004_0304 => self.formatter,
             // DHCSR: no debugger is attached.
             0xe000_edf0 => 0,
             0xe000_edfc => self.demcr,
@@ -44,8 +58,15 @@ impl Trace {
             0xe000_0000..=0xe000_007f => {}
             0xe000_0e00 => self.itm_enable = value,
             0xe000_0e80 => self.itm_control = value & 0x007f_000f,
-            // Lock access registers of ITM and DWT.
-            0xe000_0fb0 | 0xe000_1fb0 => {}
+            // Lock access registers of ITM, DWT and TPIU.
+            0xe000_0fb0 | 0xe000_1fb0 | 0xe004_0fb0 => {}
+            // ITM_TPR: who may write.
+            0xe000_0e40 => {}
+            0xe000_1008..=0xe000_101c => {}
+            0xe004_0004 => self.port_size = value,
+            0xe004_0010 => self.port_prescaler = value & 0x1fff,
+            0xe004_00f0 => self.port_protocol = value & 3,
+            0xe004_0304 => self.formatter = value & 0x102,
             0xe000_1000 => {
                 self.rebase(cycle);
                 self.counts = value & 1 != 0;

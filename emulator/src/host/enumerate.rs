@@ -77,10 +77,7 @@ impl Host {
             ));
         }
         // A full-speed device has no device qualifier and refuses.
-        match self.get_descriptor(machine, DEVICE_QUALIFIER, 0, 0, 10, max_packet) {
-            Ok(_) | Err(HostError::Stalled(_)) => {}
-            Err(error) => return Err(error),
-        }
+        optional(self.get_descriptor(machine, DEVICE_QUALIFIER, 0, 0, 10, max_packet))?;
         let head = self.get_descriptor(machine, CONFIGURATION, 0, 0, 9, max_packet)?;
         let length = match head[..] {
             [9, 2, low, high, ..] => u16::from_le_bytes([low, high]),
@@ -176,14 +173,14 @@ impl Host {
     ) -> Result<[Option<String>; 3], HostError> {
         let mut strings = [None, None, None];
         if device[14..17].iter().any(|&number| number != 0) {
-            self.get_descriptor(machine, STRING, 0, 0, 255, max_packet)?;
+            optional(self.get_descriptor(machine, STRING, 0, 0, 255, max_packet))?;
         }
         // iManufacturer, iProduct, iSerialNumber.
         for (slot, &number) in strings.iter_mut().zip(&device[14..17]) {
             if number != 0 {
                 let descriptor =
-                    self.get_descriptor(machine, STRING, number, ENGLISH, 255, max_packet)?;
-                *slot = text(&descriptor);
+                    self.get_descriptor(machine, STRING, number, ENGLISH, 255, max_packet);
+                *slot = optional(descriptor)?.as_deref().and_then(text);
             }
         }
         Ok(strings)
@@ -248,13 +245,13 @@ impl Host {
         };
         // 9600 baud, one stop bit, no parity, eight bits.
         let coding = [0x80, 0x25, 0, 0, 0, 0, 8];
-        self.control(machine, request(SET_LINE_CODING, 0, 7), &coding, max_packet)?;
-        self.control(
+        optional(self.control(machine, request(SET_LINE_CODING, 0, 7), &coding, max_packet))?;
+        optional(self.control(
             machine,
             request(SET_CONTROL_LINE_STATE, 3, 0),
             &[],
             max_packet,
-        )?;
+        ))?;
         Ok(Port::new(input, output, control.number, max_packet))
     }
 
@@ -275,7 +272,16 @@ impl Host {
             index: u16::from(port.interface()),
             length: 0,
         };
-        self.control(machine, setup, &[], port.max_packet_0())?;
+        optional(self.control(machine, setup, &[], port.max_packet_0()))?;
         Ok(())
+    }
+}
+
+/// What a device may refuse, as Linux lets it: strings, and what a port's driver tells it.
+fn optional(result: Result<Vec<u8>, HostError>) -> Result<Option<Vec<u8>>, HostError> {
+    match result {
+        Ok(answer) => Ok(Some(answer)),
+        Err(HostError::Stalled(_)) => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -2,6 +2,8 @@
 
 use flashwire_emulator::Halt;
 
+use flashwire_emulator::Time;
+
 use super::*;
 
 #[test]
@@ -279,6 +281,33 @@ fn wfe_takes_an_event_of_the_past_and_sleeps_for_the_next() {
     assert!(!machine.cpu.is_asleep());
     machine.steps(1);
     assert!(machine.cpu.is_asleep());
+}
+
+#[test]
+fn a_deep_sleep_ends_only_by_what_has_no_need_of_a_clock() {
+    // WFI; NOP, with SCR.SLEEPDEEP, interrupts 0 and 6 enabled, and SysTick at its end soon.
+    let mut machine = Machine::new(&[0xbf30, NOP]);
+    for (register, value) in [
+        (0xe000_ed10, 1 << 2),
+        (0xe000_e100, 1 << 6 | 1),
+        (0xe000_e014, 20),
+        (0xe000_e010, 7),
+    ] {
+        assert!(machine.cpu.write_private(register, value));
+    }
+    machine.memory.wakers = 1 << 6;
+    machine.memory.interrupts = 1;
+    machine.memory.interrupts = 0;
+    let later = Time::from_micros(100);
+    machine.cpu.run(&mut machine.memory, later).unwrap();
+    assert!(machine.cpu.is_asleep());
+    machine.memory.interrupts = 1;
+    machine.cpu.run(&mut machine.memory, later * 2).unwrap();
+    assert!(machine.cpu.is_asleep(), "its clock stands still");
+    machine.memory.interrupts = 1 << 6;
+    machine.steps(1);
+    assert!(!machine.cpu.is_asleep());
+    assert_eq!(machine.memory.woken, 1);
 }
 
 #[test]

@@ -47,6 +47,8 @@ impl Machine {
             flash: vec![0; 0x800],
             ram: vec![0; 0x1000],
             interrupts: 0,
+            wakers: 0,
+            woken: 0,
         };
         let mut word = |address: u32, value: u32| {
             memory.flash[address as usize..][..4].copy_from_slice(&value.to_le_bytes());

@@ -11,6 +11,10 @@ pub(crate) struct Memory {
     pub(crate) flash: Vec<u8>,
     pub(crate) ram: Vec<u8>,
     pub(crate) interrupts: u64,
+    /// The interrupt lines that end a stop.
+    pub(crate) wakers: u64,
+    /// How often the core woke from one.
+    pub(crate) woken: u32,
 }
 
 impl Memory {
@@ -89,6 +93,14 @@ impl Bus for Memory {
 
     fn signals_changed(&mut self) -> bool {
         true
+    }
+
+    fn stop(&mut self, _: u32) -> Result<u64, Halt> {
+        Ok(self.wakers)
+    }
+
+    fn wake(&mut self, _: Time) {
+        self.woken += 1;
     }
 
     fn service(&mut self, _: Time) -> Result<(), Halt> {

@@ -76,6 +76,8 @@ impl Rig {
             flash,
             ram: vec![0; RAM_BYTES],
             interrupts: 0,
+            wakers: 0,
+            woken: 0,
         };
         Self {
             ours: Cpu::new(&memory),
