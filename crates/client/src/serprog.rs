@@ -28,11 +28,12 @@ use std::time::Duration;
 use flashwire_link::{Instant, Link};
 use flashwire_protocol::serprog::extension::{Capabilities, Program, Range};
 use flashwire_protocol::serprog::{
-    ACK, CommandMap, Header, NAK, Opcode, ProgrammerName, Request, SYNC_ANSWER, U24,
+    ACK, CommandMap, Header, NAK, ProgrammerName, Request, SYNC_ANSWER, U24,
 };
 
 use crate::spinor::{ControllerError, Job, Limits, SpiController};
 pub use error::Error;
+pub use flashwire_protocol::serprog::Opcode;
 use window::Window;
 
 /// How long an answer may keep the host waiting beyond what line and bus take: a busy host, a

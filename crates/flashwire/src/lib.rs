@@ -38,12 +38,14 @@ pub use flashwire_link::{CancelFlag, Parity};
 pub use flashwire_link::{Port as SerialPort, PortKind};
 pub use flashwire_plan::image::Note;
 pub use flashwire_plan::{
-    EraseChoice, ErasedKind, Format, Image, Options as PlanOptions, Phase, Plan, Segment, Summary,
+    EraseChoice, ErasedKind, Format, Image, Layout, Options as PlanOptions, Phase, Plan, Region,
+    Segment, Summary,
 };
 pub use port::Port;
 pub use session::{
-    Backup, BackupOptions, Checksum, Info, Job, OpenOptions, Outcome, Protection, Session, Speed,
-    Started, Stm32Info, WriteOptions, WriteProtect, reset_by_lines,
+    Backup, BackupOptions, Checksum, Differing, Info, Job, OpenOptions, Outcome, Protection,
+    RegionContent, Session, Speed, SpiInfo, SpiOptions, SpiPart, SpiStatus, Started, Stm32Info,
+    WriteOptions, WriteProtect, image_of_regions, reset_by_lines, spi_parts,
 };
 pub use watch::{Progress, Unwatched, Watcher};
 

@@ -6,8 +6,8 @@ pub enum NumberError {
     /// Not of the form that [`parse`] takes.
     #[error("`{0}` is not a number: write 4096, 0x1000, 4k or 1M")]
     Syntax(String),
-    /// A number, but more than 64 bits hold.
-    #[error("`{0}` is larger than 64 bits hold")]
+    /// A number, but more than can be meant: more than 64 bits hold, or a frequency more than 32.
+    #[error("`{0}` is too large a number")]
     TooLarge(String),
 }
 
@@ -45,6 +45,30 @@ pub fn parse(text: &str) -> Result<u64, NumberError> {
         .ok_or_else(syntax)?
         .checked_mul(factor)
         .ok_or_else(too_large)
+}
+
+/// Reads a frequency in Hz: decimal, then optionally `k` or `M` for 1000 and 1000 x 1000, as
+/// frequencies have it. Not 0.
+///
+/// # Errors
+/// [`NumberError::Syntax`] for anything else, [`NumberError::TooLarge`] above 32 bits.
+pub fn parse_hz(text: &str) -> Result<u32, NumberError> {
+    let syntax = || NumberError::Syntax(text.to_owned());
+    let (digits, factor) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 1000),
+        Some(b'M') => (&text[..text.len() - 1], 1_000_000),
+        _ => (text, 1),
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number {
+        return Err(syntax());
+    }
+    let hz: Option<u32> = digits.parse().ok();
+    let hz = hz.and_then(|hz| hz.checked_mul(factor));
+    match hz.ok_or_else(|| NumberError::TooLarge(text.to_owned()))? {
+        0 => Err(syntax()),
+        hz => Ok(hz),
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +117,29 @@ mod tests {
                 Err(NumberError::TooLarge(text.to_owned())),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn frequencies_count_in_thousands() {
+        let cases = [
+            ("1", 1),
+            ("500k", 500_000),
+            ("8M", 8_000_000),
+            ("18000000", 18_000_000),
+        ];
+        for (text, hz) in cases {
+            assert_eq!(parse_hz(text), Ok(hz), "{text}");
+        }
+        for text in [
+            "", "0", "0M", "k", "M", "+1", "-1", "1.5M", "0x10", "1G", "8 M",
+        ] {
+            let syntax = Err(NumberError::Syntax(text.to_owned()));
+            assert_eq!(parse_hz(text), syntax, "{text}");
+        }
+        for text in ["4294967296", "5000M", "99999999999999999999"] {
+            let large = Err(NumberError::TooLarge(text.to_owned()));
+            assert_eq!(parse_hz(text), large, "{text}");
         }
     }
 

@@ -5,9 +5,14 @@
 //! is, so that symlinks, ptys and `/dev/serial/by-path/...:1.0` work.
 //!
 //! What stands after `sim:` is read by the bench itself; see [`bench`](crate::bench).
+//!
+//! Behind `serprog:` flashrom's own spelling is understood, too: `serprog:dev=/dev/ttyACM0:115200`,
+//! `serprog:ip=HOST:PORT`, with `spispeed=` and `cs=` (flashrom(8), "serprog").
 
 use std::fmt;
 use std::str::FromStr;
+
+use crate::number;
 
 /// How to talk to the target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,23 +21,26 @@ pub enum Method {
     /// The ROM bootloader of an STM32, over a UART (AN3155).
     #[default]
     Stm32,
+    /// A SPI programmer that speaks serprog, and the flash chip on its bus.
+    Serprog,
 }
 
 impl Method {
     /// All methods, in the order in which messages list them.
-    pub const ALL: [Self; 1] = [Self::Stm32];
+    pub const ALL: [Self; 2] = [Self::Stm32, Self::Serprog];
 
     /// The method's word in a port string.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stm32 => "stm32",
+            Self::Serprog => "serprog",
         }
     }
 }
 
 /// Words that will become methods or links. Refused by name, so that they are not mistaken for the
 /// first half of a path.
-const RESERVED: [&str; 6] = ["stm32-i2c", "serprog", "nfd", "iap", "st-iap", "rfc2217"];
+const RESERVED: [&str; 5] = ["stm32-i2c", "nfd", "iap", "st-iap", "rfc2217"];
 
 /// Over what to talk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +66,20 @@ pub struct Port {
     pub method: Option<Method>,
     /// Over what.
     pub place: Place,
+    /// What a port in flashrom's spelling says besides.
+    pub said: Said,
+}
+
+/// What flashrom's spelling of a port can say besides the place. An option of the command line
+/// stands above it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Line speed, in bits per second.
+    pub baud: Option<u32>,
+    /// SPI clock, in Hz.
+    pub spi_hz: Option<u32>,
+    /// Chip select line.
+    pub chip_select: Option<u8>,
 }
 
 /// Why a port string is none.
@@ -75,6 +97,9 @@ pub enum PortError {
     /// `tcp:` without a host and a port from 1 to 65535.
     #[error("`{0}` is not of the form tcp:HOST:PORT")]
     Tcp(String),
+    /// Something behind `serprog:` that flashrom would not understand either.
+    #[error("`{0}` is no parameter of serprog: dev=DEVICE[:BAUD], ip=HOST:PORT, spispeed=N, cs=N")]
+    Parameter(String),
 }
 
 impl FromStr for Port {
@@ -82,6 +107,9 @@ impl FromStr for Port {
 
     fn from_str(text: &str) -> Result<Self, PortError> {
         let (method, link) = split_method(text);
+        if method == Some(Method::Serprog) && is_flashroms(link) {
+            return flashroms(link);
+        }
         let place = match link.split_once(':') {
             Some(("sim", bench)) => Place::Bench(bench.to_owned()),
             Some(("tcp", rest)) => tcp(rest).ok_or_else(|| PortError::Tcp(link.to_owned()))?,
@@ -92,8 +120,73 @@ impl FromStr for Port {
             _ if link.is_empty() => return Err(PortError::Empty(text.to_owned())),
             _ => Place::Serial(link.to_owned()),
         };
-        Ok(Self { method, place })
+        Ok(Self {
+            method,
+            place,
+            said: Said::default(),
+        })
     }
+}
+
+/// The parameters of flashrom that can come first, and by which its spelling is known.
+const FLASHROMS: [&str; 4] = ["dev=", "ip=", "spispeed=", "cs="];
+
+fn is_flashroms(link: &str) -> bool {
+    FLASHROMS.iter().any(|key| link.starts_with(key))
+}
+
+/// `dev=DEVICE[:BAUD]` or `ip=HOST:PORT`, `spispeed=N`, `cs=N`, with commas between them: what
+/// flashrom takes behind `-p serprog:`.
+fn flashroms(text: &str) -> Result<Port, PortError> {
+    let mut said = Said::default();
+    let mut place = None;
+    for parameter in text.split(',') {
+        let wrong = || PortError::Parameter(parameter.to_owned());
+        let (key, value) = parameter.split_once('=').ok_or_else(wrong)?;
+        let fresh = match key {
+            "dev" if is_device(value) => {
+                let (device, baud) = split_baud(value);
+                said.baud = baud;
+                place.replace(Place::Serial(device.to_owned())).is_none()
+            }
+            "ip" => place.replace(tcp(value).ok_or_else(wrong)?).is_none(),
+            "spispeed" => {
+                let spi_hz = number::parse_hz(value).map_err(|_| wrong())?;
+                said.spi_hz.replace(spi_hz).is_none()
+            }
+            "cs" => {
+                let line = value.parse().map_err(|_| wrong())?;
+                said.chip_select.replace(line).is_none()
+            }
+            _ => false,
+        };
+        if !fresh {
+            return Err(wrong());
+        }
+    }
+    let place = place.ok_or_else(|| PortError::Empty(format!("serprog:{text}")))?;
+    Ok(Port {
+        method: Some(Method::Serprog),
+        place,
+        said,
+    })
+}
+
+/// Whether this can be the name of a device, and is nothing that stands for another place.
+fn is_device(text: &str) -> bool {
+    let word = text.split_once(':').map(|(word, _)| word);
+    let is_other =
+        word.is_some_and(|word| ["sim", "tcp"].contains(&word) || RESERVED.contains(&word));
+    !text.is_empty() && !is_other && !is_flashroms(text)
+}
+
+/// The speed after the last colon, if there is one: device names hold colons, too.
+fn split_baud(text: &str) -> (&str, Option<u32>) {
+    let split = text.rsplit_once(':').and_then(|(device, baud)| {
+        let baud = baud.parse().ok().filter(|&baud: &u32| baud > 0)?;
+        (!device.is_empty()).then_some((device, Some(baud)))
+    });
+    split.unwrap_or((text, None))
 }
 
 fn split_method(text: &str) -> (Option<Method>, &str) {
@@ -137,7 +230,28 @@ impl fmt::Display for Port {
         if let Some(method) = self.method {
             write!(f, "{}:", method.word())?;
         }
-        self.place.fmt(f)
+        if self.said == Said::default() {
+            return self.place.fmt(f);
+        }
+        let Said {
+            baud,
+            spi_hz,
+            chip_select,
+        } = self.said;
+        match &self.place {
+            Place::Serial(name) => write!(f, "dev={name}")?,
+            place => write!(f, "ip={}", place.to_string().trim_start_matches("tcp:"))?,
+        }
+        if let Some(baud) = baud {
+            write!(f, ":{baud}")?;
+        }
+        if let Some(spi_hz) = spi_hz {
+            write!(f, ",spispeed={spi_hz}")?;
+        }
+        if let Some(line) = chip_select {
+            write!(f, ",cs={line}")?;
+        }
+        Ok(())
     }
 }
 
@@ -151,6 +265,7 @@ mod tests {
         Port {
             method: None,
             place,
+            said: Said::default(),
         }
     }
 
@@ -215,16 +330,79 @@ mod tests {
 
     #[test]
     fn a_word_of_another_version_is_refused_by_name() {
-        let word = "serprog".to_owned();
+        let word = "nfd".to_owned();
         assert_eq!(
-            "serprog:/dev/ttyACM0".parse::<Port>(),
+            "nfd:/dev/ttyACM0".parse::<Port>(),
             Err(PortError::Reserved { word })
         );
     }
 
+    #[test]
+    fn flashroms_spelling_is_understood() {
+        let port = |text: &str| text.parse::<Port>().unwrap();
+        let plain = port("serprog:dev=/dev/ttyACM0");
+        assert_eq!(plain, port("serprog:/dev/ttyACM0"));
+        assert_eq!(plain.to_string(), "serprog:/dev/ttyACM0");
+        assert_eq!(port("serprog:ip=lab:4000"), port("serprog:tcp:lab:4000"));
+
+        let all = port("serprog:dev=/dev/ttyUSB0:2000000,spispeed=8M,cs=1");
+        assert_eq!(all.place, Place::Serial("/dev/ttyUSB0".to_owned()));
+        assert_eq!(
+            all.said,
+            Said {
+                baud: Some(2_000_000),
+                spi_hz: Some(8_000_000),
+                chip_select: Some(1)
+            }
+        );
+        assert_eq!(
+            all.to_string(),
+            "serprog:dev=/dev/ttyUSB0:2000000,spispeed=8000000,cs=1"
+        );
+        let network = port("serprog:spispeed=500k,ip=[::1]:4000");
+        assert_eq!(network.to_string(), "serprog:ip=[::1]:4000,spispeed=500000");
+    }
+
+    #[test]
+    fn colons_of_a_device_are_no_speed() {
+        let name = "/dev/serial/by-path/pci-0000:00:14.0-usb-0:2:1.0";
+        let port: Port = format!("serprog:dev={name}").parse().unwrap();
+        assert_eq!(port.place, Place::Serial(name.to_owned()));
+        assert_eq!(port.said, Said::default());
+    }
+
+    #[test]
+    fn what_flashrom_would_not_understand_is_named() {
+        let error = |text: &str| text.parse::<Port>().unwrap_err();
+        for (text, wrong) in [
+            ("serprog:dev=", "dev="),
+            ("serprog:dev=a,dev=b", "dev=b"),
+            ("serprog:dev=a,ip=b:1", "ip=b:1"),
+            ("serprog:ip=lab", "ip=lab"),
+            ("serprog:dev=a,spispeed=fast", "spispeed=fast"),
+            ("serprog:dev=a,cs=256", "cs=256"),
+            (
+                "serprog:dev=sim:serprog+w25q64jv",
+                "dev=sim:serprog+w25q64jv",
+            ),
+            ("serprog:dev=a,", ""),
+            ("serprog:dev=a,speed=1", "speed=1"),
+        ] {
+            assert_eq!(
+                error(text),
+                PortError::Parameter(wrong.to_owned()),
+                "{text}"
+            );
+        }
+        let nowhere = "serprog:spispeed=1M".to_owned();
+        assert_eq!(error(&nowhere), PortError::Empty(nowhere.clone()));
+        // Without the method it is somebody's file name.
+        assert_eq!("dev=a".parse::<Port>(), Ok(serial("dev=a")));
+    }
+
     proptest! {
         #[test]
-        fn what_is_read_is_written_the_same(text in "(stm32:)?(tcp:)?[a-z0-9/:,=.\\[\\]]{0,16}") {
+        fn what_is_read_is_written_the_same(text in "((stm32|serprog):)?((tcp|sim):|(dev|ip)=)?[a-z0-9/:.\\[\\]]{0,16}(,(spispeed|cs)=[0-9kM]{1,3}){0,2}") {
             if let Ok(port) = text.parse::<Port>() {
                 prop_assert_eq!(port.to_string().parse(), Ok(port));
             }

@@ -12,11 +12,15 @@ use flashwire::config::Config;
 use flashwire::error::{Access, Aftermath, Kept, hint};
 use flashwire::files::FileError;
 use flashwire::port::PortError;
-use flashwire::{Error, Exit, Parts, Problem, ResetSpec};
+use flashwire::{Differing, Error, Exit, Parts, Problem, ResetSpec};
+use flashwire_client::serprog::Opcode;
 use flashwire_client::stm32::{self, Command, Phase, Reading, SectorsError, Step};
+use flashwire_client::{serprog, spinor};
 use flashwire_link::LinkError;
 use flashwire_plan::image::{Place, WriteError};
-use flashwire_plan::{EraseUnit, Format, ImageError, Mismatch, PlanError, TargetState};
+use flashwire_plan::{
+    EraseUnit, Format, ImageError, Layout, LayoutError, Mismatch, PlanError, TargetState,
+};
 use flashwire_sim::serve::ServeError;
 use flashwire_sim::{BenchError, StorageError};
 
@@ -44,8 +48,127 @@ fn step(command: Command, phase: Phase) -> Step {
     }
 }
 
+/// Errors of SPI NOR chips and their programmers, at least one for each code.
+fn spi_samples() -> Vec<Error> {
+    let on_port = |problem: Problem| {
+        Error::from(problem).on("serprog:/dev/ttyACM0", "/dev/ttyACM0 (115200 8N1)")
+    };
+    let serprog = |error: serprog::Error| on_port(error.into());
+    let chip = |error: spinor::Error| on_port(error.into());
+    let layout = |error: LayoutError| Error::from(error);
+    let id = || vec![0xEF, 0x40, 0x17];
+    let names = ["Winbond W25X10", "Winbond W25X10L"];
+    vec![
+        Problem::from(PortError::Parameter("speed=1".to_owned())).into(),
+        serprog(serprog::Error::NoAnswer {
+            waited: Duration::from_secs(3),
+        }),
+        serprog(serprog::Error::WrongAnswer {
+            sample: b"\r\n> ".to_vec(),
+        }),
+        serprog(serprog::Error::Version { version: 2 }),
+        serprog(serprog::Error::NoSpi),
+        serprog(serprog::Error::Unsupported {
+            opcode: Opcode::SSpiCs,
+        }),
+        serprog(serprog::Error::Timeout {
+            opcode: Opcode::OSpiOp,
+            received: 12,
+            expected: 4097,
+            waited: Duration::from_secs(2),
+        })
+        .during("writing"),
+        serprog(serprog::Error::OutOfStep).during("reading"),
+        chip(spinor::Error::AllOnes),
+        chip(spinor::Error::AllZeros),
+        chip(spinor::Error::Unstable {
+            first: id(),
+            second: vec![0xEF, 0x40, 0x07],
+        }),
+        chip(spinor::Error::UnknownChip { id: id() }),
+        chip(spinor::Error::Ambiguous {
+            names: names.map(str::to_owned).to_vec(),
+        }),
+        chip(spinor::Error::NoSuchPart {
+            name: "W25Q46".to_owned(),
+        }),
+        chip(spinor::Error::OtherPart {
+            name: "W25Q80.V".to_owned(),
+            id: id(),
+        }),
+        chip(spinor::Error::StaysBusy {
+            what: "an erase at 0x00010000".to_owned(),
+            waited: Duration::from_secs(5),
+        })
+        .during("erasing"),
+        chip(spinor::Error::Gone).during("writing"),
+        chip(spinor::Error::Damaged {
+            address: 0x1_0000,
+            wanted: 0x55,
+            found: 0x51,
+        })
+        .during("writing"),
+        chip(spinor::Error::StatusLocked {
+            wanted: 0,
+            found: 0x9C,
+        }),
+        on_port(Problem::ChipProtected).about("bios.bin"),
+        on_port(Problem::LowVoltage {
+            part: "Winbond W25Q64JW".to_owned(),
+            volts: "1.7 to 1.95 V".to_owned(),
+            model: "W25Q64JW".to_owned(),
+        }),
+        on_port(Problem::Unsteady {
+            differing: Differing {
+                places: vec![0x100..0x101, 0x8000..0x8004],
+                bytes: 900,
+            },
+            times: 3,
+        })
+        .during("reading"),
+        on_port(Problem::ImageSize {
+            image_bytes: 4 << 20,
+            flash_bytes: 8 << 20,
+        })
+        .about("bios.bin"),
+        on_port(Problem::ImageSize {
+            image_bytes: 16 << 20,
+            flash_bytes: 8 << 20,
+        })
+        .about("bios.bin"),
+        on_port(Problem::RegionSize {
+            region: "bios".to_owned(),
+            address: 0x50_0000,
+            region_bytes: 3 << 20,
+            file_bytes: 1 << 20,
+        })
+        .about("bios.bin"),
+        layout(
+            Layout::parse(b"0:fff fd")
+                .unwrap()
+                .select(&["bios"])
+                .unwrap_err(),
+        ),
+        layout(
+            Layout::parse(b"0:fff a")
+                .unwrap()
+                .check_fits(16)
+                .unwrap_err(),
+        ),
+        layout(Layout::from_descriptor(&[]).unwrap_err()),
+        layout(Layout::parse(b"0:fff fd\nbios").unwrap_err()).about("layout.txt"),
+    ]
+}
+
 /// At least one error for each code.
 fn samples() -> Vec<Error> {
+    let mut samples = stm32_samples();
+    samples.extend(spi_samples());
+    samples
+}
+
+/// Errors of everything else, at least one for each code.
+fn stm32_samples() -> Vec<Error> {
     let path = || PathBuf::from("app.bin");
     let name = || "app.bin".to_owned();
     let first_sector = 0x0800_0000..0x0800_1000;
@@ -60,7 +183,7 @@ fn samples() -> Vec<Error> {
         Problem::NoPort.into(),
         Problem::from(PortError::Tcp("tcp:lab".to_owned())).into(),
         Problem::from(PortError::Reserved {
-            word: "serprog".to_owned(),
+            word: "nfd".to_owned(),
         })
         .into(),
         Problem::from(PortError::Empty("stm32:".to_owned())).into(),

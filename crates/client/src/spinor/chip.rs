@@ -26,6 +26,9 @@ const LEAST_READ_BYTES: usize = 64;
 /// Above this clock READ is too fast for some chips, and Fast Read is used.
 const READ_HZ: u32 = 20_000_000;
 
+/// A clock that nobody tells, for estimates: serprog-stm32vcp starts with it.
+const USUAL_HZ: u32 = 9_000_000;
+
 /// How often the same piece is tried again after a fault that may pass.
 const TRIES: u32 = 3;
 
@@ -602,7 +605,7 @@ pub(super) fn failure(error: Error) -> Failure {
 /// What moving a block costs, for the planner.
 fn costs(definition: &Definition, controller: &dyn SpiController) -> Costs {
     let block = definition.block_bytes();
-    let bus_hz = controller.spi_hz().unwrap_or(1_000_000).max(1);
+    let bus_hz = controller.spi_hz().unwrap_or(USUAL_HZ).max(1);
     let on_bus = Duration::from_secs(8) * block as u32 / bus_hz;
     let on_wire = controller.byte_time() * block as u32;
     let limits = controller.limits();

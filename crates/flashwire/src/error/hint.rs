@@ -5,6 +5,8 @@
 //! used for something else. `{port}` and `{file}` in a text stand for the port and the file that
 //! the error is about.
 
+use super::spi;
+
 /// What is known about one kind of error.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hint {
@@ -45,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 57] = [
+pub const ALL: [&Hint; 83] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -82,6 +84,32 @@ pub const ALL: [&Hint; 57] = [
     &NO_CONSENT,
     &PROTECTION_FAILED,
     &SECTORS_UNKNOWN,
+    &spi::SERPROG_NO_ANSWER,
+    &spi::SERPROG_BABBLE,
+    &spi::SERPROG_UNSUITABLE,
+    &spi::SERPROG_REFUSED,
+    &spi::SERPROG_SILENT,
+    &spi::SERPROG_OUT_OF_STEP,
+    &spi::CHIP_ALL_ONES,
+    &spi::CHIP_ALL_ZEROS,
+    &spi::CHIP_UNSTABLE,
+    &spi::CHIP_UNKNOWN,
+    &spi::CHIP_AMBIGUOUS,
+    &spi::CHIP_NAME_UNKNOWN,
+    &spi::CHIP_OTHER,
+    &spi::CHIP_BUSY,
+    &spi::CHIP_GONE,
+    &spi::CHIP_DISTURBED,
+    &spi::CHIP_LOCKED,
+    &spi::CHIP_PROTECTED,
+    &spi::CHIP_VOLTAGE,
+    &spi::READ_UNSTEADY,
+    &spi::IMAGE_SIZE,
+    &spi::REGION_SIZE,
+    &spi::REGION_UNKNOWN,
+    &spi::LAYOUT_OUTSIDE,
+    &spi::LAYOUT_NONE,
+    &spi::LAYOUT_BAD,
     &NO_RESET_LINE,
     &PART_UNKNOWN,
     &WRONG_MACHINE,
@@ -145,11 +173,14 @@ pub(crate) static PORT_SYNTAX: Hint = Hint {
     code: "port-syntax",
     exit: Exit::Usage,
     likely: "a part of the port string is misspelt",
-    remedy: "one of /dev/ttyUSB0, COM5, tcp:HOST:PORT, sim:BENCH",
+    remedy: "one of /dev/ttyUSB0, COM5, tcp:HOST:PORT, sim:BENCH, serprog:/dev/ttyACM0",
     text: "\
 A port is [METHOD:]LINK.
 METHOD says how to talk, and may be left out:
   stm32           the ROM bootloader of an STM32, over a UART
+  serprog         a SPI programmer that speaks serprog, and the flash chip on its bus; also as
+                  flashrom spells it: serprog:dev=DEVICE[:BAUD][,spispeed=N][,cs=N] or
+                  serprog:ip=HOST:PORT
 LINK says over what:
   /dev/ttyUSB0    a serial port, by the name that the system gives it (COM5 on Windows);
                   symbolic links, ptys and /dev/serial/by-id/... are opened as they are

@@ -7,6 +7,7 @@ pub mod hint;
 
 mod aftermath;
 mod problem;
+mod spi;
 
 use std::error::Error as StdError;
 use std::fmt;

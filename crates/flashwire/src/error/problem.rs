@@ -6,19 +6,22 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use flashwire_client::stm32::{self, PartsError, Reading, SectorsError};
+use flashwire_client::{serprog, spinor};
 use flashwire_link::LinkError;
 use flashwire_link::reset::ResetError;
 use flashwire_plan::image::WriteError;
-use flashwire_plan::{Cause, ImageError, Mismatch, PlanError};
+use flashwire_plan::{Cause, ImageError, LayoutError, Mismatch, PlanError};
 #[cfg(feature = "os")]
 use flashwire_sim::serve::ServeError;
 use flashwire_sim::{BenchError, StorageError};
 
 use super::Error;
 use super::hint::{self, Hint};
+use super::spi;
 use crate::config::ConfigError;
 use crate::files::FileError;
 use crate::port::PortError;
+use crate::session::Differing;
 
 /// What is wanted of a flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +97,56 @@ pub enum Problem {
     /// The STM32 bootloader did not do what it should.
     #[error("{}", stm32_sentence(.0))]
     Stm32(#[source] stm32::Error),
+    /// The serprog programmer did not do what it should.
+    #[error("{}", spi::serprog_sentence(.0))]
+    Serprog(#[source] serprog::Error),
+    /// The SPI NOR chip did not do what it should, or it is not known what it is.
+    #[error("{}", spi::chip_sentence(.0))]
+    Chip(#[source] spinor::Error),
+    /// Something is no layout, or not one for this memory.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// A raw binary of another size than the chip, and nobody said where it goes.
+    #[error("the image has {image_bytes} bytes, and the chip {flash_bytes}")]
+    ImageSize {
+        /// The size of the image.
+        image_bytes: u64,
+        /// The size of the chip.
+        flash_bytes: u64,
+    },
+    /// A file of another size than the region that it is for.
+    #[error("the file has {file_bytes} bytes, and the region {region} {region_bytes}")]
+    RegionSize {
+        /// What the region is called.
+        region: String,
+        /// Where it begins.
+        address: u64,
+        /// Its size.
+        region_bytes: u64,
+        /// The size of the file.
+        file_bytes: u64,
+    },
+    /// A chip for a lower voltage than programmers drive.
+    #[error("{part} runs on {volts}, and ordinary programmers drive 3.3 V")]
+    LowVoltage {
+        /// What the chip is called.
+        part: String,
+        /// Its supply, from and to.
+        volts: String,
+        /// What `--chip` would take.
+        model: String,
+    },
+    /// The protection bits of a SPI NOR chip are set.
+    #[error("the chip is write protected by its status register")]
+    ChipProtected,
+    /// What was read several times was not the same each time.
+    #[error("{} bytes are not the same each time they are read", differing.bytes)]
+    Unsteady {
+        /// Which.
+        differing: Differing,
+        /// How often everything was read.
+        times: u32,
+    },
     /// What was asked for does not fit the target.
     #[error("{}", plan_sentence(.0))]
     Plan(#[from] PlanError),
@@ -285,7 +338,7 @@ impl From<Box<dyn StdError + Send + Sync>> for Problem {
     fn from(error: Box<dyn StdError + Send + Sync>) -> Self {
         match error.downcast::<stm32::Error>() {
             Ok(error) => (*error).into(),
-            Err(error) => Self::Defect(error),
+            Err(error) => spi::of_device(error),
         }
     }
 }
@@ -321,6 +374,14 @@ impl Problem {
             Self::Serve(_) => &hint::LISTEN_FAILED,
             Self::Link(error) => link_hint(error),
             Self::Stm32(error) => stm32_hint(error),
+            Self::Serprog(error) => spi::serprog_hint(error),
+            Self::Chip(error) => spi::chip_hint(error),
+            Self::Layout(error) => spi::layout_hint(error),
+            Self::ImageSize { .. } => &spi::IMAGE_SIZE,
+            Self::RegionSize { .. } => &spi::REGION_SIZE,
+            Self::LowVoltage { .. } => &spi::CHIP_VOLTAGE,
+            Self::ChipProtected => &spi::CHIP_PROTECTED,
+            Self::Unsteady { .. } => &spi::READ_UNSTEADY,
             Self::Plan(error) => plan_hint(error),
             Self::ReadProtected { .. } => &hint::READ_PROTECTED,
             Self::NoConsent { .. } => &hint::NO_CONSENT,
@@ -373,7 +434,7 @@ impl Problem {
                      {count} {bytes} from there on"
                 ))
             }
-            _ => None,
+            _ => spi::fact(self),
         }
     }
 
@@ -422,15 +483,24 @@ impl Problem {
             Self::NoSuchPage { in_all, .. } => {
                 format!("pages from 0 to {}", in_all.saturating_sub(1))
             }
-            _ => error.fill(self.hint().remedy),
+            _ => spi::remedy(self).unwrap_or_else(|| error.fill(self.hint().remedy)),
         }
     }
 
     /// Whether the sentence needs to say on which link.
     pub(super) fn happened_on_the_link(&self) -> bool {
+        if let Self::Chip(spinor::Error::NoSuchPart { .. }) = self {
+            return false;
+        }
         matches!(
             self,
-            Self::Link(_) | Self::Stm32(_) | Self::Mismatch { .. } | Self::Cancelled
+            Self::Link(_)
+                | Self::Stm32(_)
+                | Self::Serprog(_)
+                | Self::Chip(_)
+                | Self::Unsteady { .. }
+                | Self::Mismatch { .. }
+                | Self::Cancelled
         )
     }
 }
@@ -478,7 +548,7 @@ fn open_hint(link: &str, error: &LinkError) -> &'static Hint {
     }
 }
 
-fn link_hint(error: &LinkError) -> &'static Hint {
+pub(super) fn link_hint(error: &LinkError) -> &'static Hint {
     match error {
         LinkError::Closed => &hint::LINK_LOST,
         LinkError::Stalled => &hint::LINK_STALLED,

@@ -5,6 +5,7 @@ use std::ops::Range;
 use flashwire_client::stm32::Command;
 use flashwire_plan::Geometry;
 
+use super::spi::{Spi, SpiInfo};
 use super::{Device, Session};
 
 /// What is at the other end.
@@ -33,6 +34,8 @@ pub struct Info {
     pub read_protected: bool,
     /// What only STM32 bootloaders tell.
     pub stm32: Option<Stm32Info>,
+    /// What only SPI NOR chips and their programmers tell.
+    pub spi: Option<SpiInfo>,
 }
 
 /// What an STM32's bootloader tells of itself.
@@ -59,7 +62,10 @@ impl Session {
     /// What is known of the target.
     pub fn info(&mut self) -> Info {
         let wiring = self.way.as_ref().map(|way| way.spec.to_string());
-        let Device::Stm32(target) = &mut self.device;
+        let target = match &self.device {
+            Device::Stm32(target) => target,
+            Device::Spi(spi) => return spi_info(&self.link, spi),
+        };
         let identity = target.identity();
         let version = format!("{}.{}", identity.version >> 4, identity.version & 0xF);
         let geometry = flashwire_plan::FlashDevice::geometry(&**target);
@@ -83,7 +89,26 @@ impl Session {
                 commands: identity.commands.codes().map(command_name).collect(),
                 wiring,
             }),
+            spi: None,
         }
+    }
+}
+
+fn spi_info(link: &str, spi: &Spi) -> Info {
+    let geometry = flashwire_plan::FlashDevice::geometry(&spi.chip);
+    Info {
+        link: link.to_owned(),
+        part: spi.part(),
+        known: !spi.chip.definition().names.is_empty(),
+        flash: geometry.range.clone(),
+        size_known: true,
+        erase_units: erase_units(geometry),
+        program_unit_bytes: geometry.program.unit_bytes,
+        erased: geometry.erased,
+        unique_id: None,
+        read_protected: false,
+        stm32: None,
+        spi: Some(spi.info()),
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use flashwire_client::stm32::Target;
 use flashwire_plan::{Event, Failure, Phase, PlanError};
 
+use super::spi::not_for;
 use super::{Device, Job, Session};
 use crate::error::{Access, Error, Problem};
 use crate::watch::{Reporter, Stage, Watcher};
@@ -27,8 +28,10 @@ impl Session {
     /// # Errors
     /// What is there is none: the operation does not exist for it.
     pub(super) fn stm32(&mut self) -> Result<&mut Target, Error> {
-        let Device::Stm32(target) = &mut self.device;
-        Ok(target)
+        match &mut self.device {
+            Device::Stm32(target) => Ok(target),
+            Device::Spi(_) => Err(not_for("a SPI NOR chip", "of microcontrollers")),
+        }
     }
 
     /// The CRC of `range`: computed on the chip where its bootloader can (Get Checksum), else from

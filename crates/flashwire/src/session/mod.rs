@@ -9,6 +9,9 @@ mod info;
 mod memory;
 pub(crate) mod open;
 mod protection;
+mod regions;
+mod repeated;
+mod spi;
 mod write;
 
 use std::cell::RefCell;
@@ -26,11 +29,15 @@ pub use info::{Info, Stm32Info};
 pub use memory::Checksum;
 pub use open::{OpenOptions, Speed, reset_by_lines};
 pub use protection::{Protection, WriteProtect};
+pub use regions::{RegionContent, image_of_regions};
+pub use repeated::Differing;
+pub use spi::{SpiInfo, SpiOptions, SpiPart, SpiStatus, spi_parts};
 pub use write::{Backup, BackupOptions, Job, Outcome, WriteOptions};
 
 use crate::error::{Access, Aftermath, Error, Kept, Problem};
 use crate::images::Firmware;
 use crate::watch::{Reporter, Stage, Watcher};
+use repeated::Repeated;
 
 /// An opened target.
 pub struct Session {
@@ -56,12 +63,22 @@ pub struct Session {
 /// What a session talks to: one variant a method.
 enum Device {
     Stm32(Box<stm32::Target>),
+    Spi(Box<spi::Spi>),
 }
 
 impl Device {
     fn flash(&mut self) -> &mut dyn FlashDevice {
         match self {
             Self::Stm32(target) => &mut **target,
+            Self::Spi(spi) => &mut spi.chip,
+        }
+    }
+
+    /// How often everything is read that is only looked at.
+    fn readings(&self) -> u32 {
+        match self {
+            Self::Stm32(_) => 1,
+            Self::Spi(spi) => spi.repeat_read,
         }
     }
 }
@@ -93,11 +110,36 @@ impl Session {
     /// The range is not all flash, the chip is protected, or the link failed.
     pub fn read(&mut self, range: Range<u64>, watcher: &mut dyn Watcher) -> Result<Vec<u8>, Error> {
         self.check_accessible(Access::Read)?;
-        let stage = Stage::single(Phase::Reading);
-        let read = self.watched(stage, watcher, |device, on_event| {
+        self.look(watcher, |device, on_event| {
             flashwire_plan::read_range(device, range, on_event)
+        })
+    }
+
+    /// Only looks at the flash; more than once, if the user does not trust the wiring.
+    fn look<T>(
+        &mut self,
+        watcher: &mut dyn Watcher,
+        work: impl FnOnce(
+            &mut dyn FlashDevice,
+            &mut dyn FnMut(&Event) -> ControlFlow<()>,
+        ) -> Result<T, RunError>,
+    ) -> Result<T, Error> {
+        let times = self.device.readings();
+        let mut differing = Differing::default();
+        let stage = Stage::single(Phase::Reading);
+        let looked = self.watched(stage, watcher, |device, on_event| {
+            if times <= 1 {
+                return work(device, on_event);
+            }
+            let mut device = Repeated::new(device, times);
+            let looked = work(&mut device, on_event);
+            differing = device.differing;
+            looked
         });
-        read.map_err(|error| self.failed(error))
+        if differing.bytes > 0 {
+            return Err(self.on_port(Problem::Unsteady { differing, times }));
+        }
+        looked.map_err(|error| self.failed(error))
     }
 
     /// Plans the comparison of the flash with `firmware`; `name` is the file's, for messages.
@@ -141,7 +183,7 @@ impl Session {
             return Ok(Started::Reset);
         }
         let address = address.unwrap_or_else(|| self.flash_range().start);
-        let Device::Stm32(target) = &mut self.device;
+        let target = self.stm32()?;
         let go = u32::try_from(address).map_err(|_| {
             let what = format!("address {address:#x} is beyond what an STM32 has");
             Error::from(Problem::Usage(what))
@@ -158,6 +200,7 @@ impl Session {
     /// # Errors
     /// No line is known to reset it, or the link failed.
     pub fn reset(&mut self) -> Result<(), Error> {
+        self.stm32()?;
         if self.leave_by_lines()? {
             return Ok(());
         }
@@ -167,16 +210,23 @@ impl Session {
     /// Ends the session; on a bench, writes its files.
     ///
     /// # Errors
-    /// The bench's files cannot be written.
+    /// The bench's files cannot be written, or a chip cannot be left as it was found.
     pub fn close(self) -> Result<(), Error> {
         let Self {
+            port,
+            link,
             device,
             clock,
             bench,
             ..
         } = self;
-        drop((device, clock));
-        open::close_bench(bench)
+        let ended = match device {
+            Device::Stm32(_) => Ok(()),
+            Device::Spi(spi) => spi.close(),
+        };
+        drop(clock);
+        open::close_bench(bench)?;
+        ended.map_err(|problem| Error::from(problem).on(port, link))
     }
 
     /// Resets the chip into its application, if the way there is known.
@@ -184,8 +234,7 @@ impl Session {
         let Some(leave) = self.way.as_ref().and_then(|way| way.leave.clone()) else {
             return Ok(false);
         };
-        let Device::Stm32(target) = &mut self.device;
-        let link = target.loader_mut().link_mut();
+        let link = self.stm32()?.loader_mut().link_mut();
         reset::run(link, &leave).map_err(|error| self.on_port(error))?;
         Ok(true)
     }
@@ -242,8 +291,10 @@ impl Session {
             }
         });
         self.pass_on_warnings(watcher);
-        let Device::Stm32(target) = &mut self.device;
-        if target.loader_mut().pipeline_fell_back() && !self.told_of_fall_back {
+        if let Device::Stm32(target) = &mut self.device
+            && target.loader_mut().pipeline_fell_back()
+            && !self.told_of_fall_back
+        {
             self.told_of_fall_back = true;
             watcher.note("commands do not run ahead of their answers any more: one went wrong");
         }
@@ -252,16 +303,19 @@ impl Session {
 
     /// Passes on what the port could not do.
     fn pass_on_warnings(&mut self, watcher: &mut dyn Watcher) {
-        let Device::Stm32(target) = &mut self.device;
-        for warning in target.loader_mut().link_mut().take_warnings() {
-            watcher.warn(&warning);
-        }
+        let warnings = match &mut self.device {
+            Device::Stm32(target) => target.loader_mut().link_mut().take_warnings(),
+            Device::Spi(_) => self.clock.borrow_mut().take_warnings(),
+        };
+        warnings.iter().for_each(|warning| watcher.warn(warning));
     }
 
     /// Whether the flash refuses to be read.
     fn read_protected(&self) -> bool {
-        let Device::Stm32(target) = &self.device;
-        target.identity().read_protected
+        match &self.device {
+            Device::Stm32(target) => target.identity().read_protected,
+            Device::Spi(_) => false,
+        }
     }
 
     /// An error on this session's port.

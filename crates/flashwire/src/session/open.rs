@@ -12,7 +12,7 @@ use flashwire_link::reset::{self, ResetSpec, Way};
 use flashwire_link::{CancelFlag, Interruptible, Link, LinkError, Parity, Settings, Trace};
 use flashwire_sim::{BenchError, SimLink};
 
-use super::{Device, Session};
+use super::{Device, Session, SpiOptions};
 use crate::bench::method_of;
 use crate::error::{Error, Problem};
 use crate::port::{Method, Place, Port, PortError};
@@ -40,6 +40,8 @@ pub struct OpenOptions {
     pub retries: u32,
     /// What is known of parts.
     pub parts: Parts,
+    /// How to reach a chip behind a SPI programmer.
+    pub spi: SpiOptions,
     /// How long to go on trying to reach the target. `None` tries each way once.
     pub patience: Option<Duration>,
     /// Where every byte on the wire is logged.
@@ -50,10 +52,18 @@ pub struct OpenOptions {
 
 impl OpenOptions {
     /// Everything but the port as it is by default: 115200 baud, lines only if needed.
+    ///
+    /// What the port says by itself (flashrom's spelling) is taken.
     pub fn new(port: Port) -> Self {
+        let said = port.said;
         Self {
             port,
-            speed: Speed::default(),
+            speed: said.baud.map_or_else(Speed::default, Speed::Baud),
+            spi: SpiOptions {
+                spi_hz: said.spi_hz,
+                chip_select: said.chip_select,
+                ..SpiOptions::default()
+            },
             reset: None,
             pipeline: Pipeline::default(),
             parity: None,
@@ -99,6 +109,13 @@ impl Session {
     /// # Errors
     /// The port cannot be opened, nothing answers, or what answers is no bootloader.
     pub fn open(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+        match method(&options.port)? {
+            Method::Stm32 => Self::open_stm32(options, watcher),
+            Method::Serprog => Self::open_spi(options, watcher),
+        }
+    }
+
+    fn open_stm32(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
         let port = options.port.to_string();
         let baud = match options.speed {
             Speed::Baud(baud) => baud,
@@ -162,6 +179,24 @@ impl Session {
             told_of_fall_back: false,
         })
     }
+}
+
+/// How to talk over a port: as it says, or as its bench is talked to.
+fn method(port: &Port) -> Result<Method, Error> {
+    let bench = match (port.method, &port.place) {
+        (Some(method), _) => return Ok(method),
+        (None, Place::Bench(bench)) => bench,
+        (None, _) => return Ok(Method::default()),
+    };
+    let Some(word) = method_of(bench) else {
+        // Opening it will say what is wrong with it.
+        return Ok(Method::default());
+    };
+    let known = Method::ALL.into_iter().find(|method| method.word() == word);
+    known.ok_or_else(|| {
+        let word = word.to_owned();
+        PortError::Reserved { word }.into()
+    })
 }
 
 /// Resets a target into its application by the lines that the user named, without a word to it.
@@ -254,13 +289,6 @@ pub(crate) fn open_place(place: &Place, settings: Settings) -> Result<Opened, Er
             "this build has benches only".into(),
         ))),
         Place::Bench(bench) => {
-            match method_of(bench) {
-                Some(method) if method != Method::Stm32.word() => {
-                    let word = method.to_owned();
-                    return Err(PortError::Reserved { word }.into());
-                }
-                _ => {}
-            }
             let mut link = SimLink::open(bench)?;
             link.configure(settings).map_err(failed)?;
             let link = Rc::new(RefCell::new(link));

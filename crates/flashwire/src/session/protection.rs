@@ -10,7 +10,7 @@ use std::time::Duration;
 use flashwire_client::stm32::{self, SectorsError};
 use flashwire_plan::PlanError;
 
-use super::Session;
+use super::{Device, Session};
 use crate::error::{Access, Error, Problem};
 use crate::watch::Watcher;
 
@@ -77,6 +77,11 @@ impl Session {
     pub fn protection(&mut self) -> Result<Protection, Error> {
         if let Some(known) = &self.protection {
             return Ok(known.clone());
+        }
+        if let Device::Spi(_) = &self.device {
+            let protection = self.ask_spi_protection()?;
+            self.protection = Some(protection.clone());
+            return Ok(protection);
         }
         let target = self.stm32()?;
         let identity = target.identity().clone();
@@ -203,6 +208,9 @@ impl Session {
     /// As [`readout_unprotect`](Self::readout_unprotect) and
     /// [`write_unprotect`](Self::write_unprotect).
     pub fn unprotect(&mut self, watcher: &mut dyn Watcher) -> Result<(), Error> {
+        if let Device::Spi(_) = &self.device {
+            return self.lift_protection();
+        }
         if self.protection()?.read {
             self.readout_unprotect(watcher)?;
         }
@@ -229,7 +237,10 @@ impl Session {
         if ranges.is_empty() {
             return Ok(());
         }
-        Err(self.on_port(Problem::WriteProtected { ranges }))
+        Err(self.on_port(match self.device {
+            Device::Spi(_) => Problem::ChipProtected,
+            Device::Stm32(_) => Problem::WriteProtected { ranges },
+        }))
     }
 
     /// The codes by which Write Protect protects these ranges.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use std::{fs, io};
 
 use flashwire_plan::{
-    Current, EraseChoice, Format, Geometry, Image, Need, Options, Phase, Plan, Report, Segment,
-    needs, plan, survey,
+    Current, EraseChoice, FlashDevice, Format, Geometry, Image, ImageError, Look, Need, Options,
+    Plan, Report, Segment, needs, plan, survey,
 };
 
 use super::{Device, Session, changed};
@@ -14,7 +14,7 @@ use crate::error::{Access, Error, Kept, Problem};
 use crate::families;
 use crate::files::{FileError, NewFile};
 use crate::images::{self, Firmware};
-use crate::watch::{Stage, Watcher};
+use crate::watch::Watcher;
 
 /// How to write a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,22 +191,30 @@ impl Session {
         let refused = |error: Error| error.about(name);
         let image = self.fitting(firmware).map_err(refused)?;
         let geometry = self.device.flash().geometry().clone();
-        let mut needs = needs(&geometry, &image, &options.plan)
-            .map_err(|error| self.on_port(error).about(name))?;
+        let mut choice = options.plan;
+        let mut compares_by_reading = false;
+        if let Device::Spi(spi) = &mut self.device {
+            // Erasing is what takes time here, and wears the chip out: what is there already stays.
+            choice.only_changed |= choice.erase == EraseChoice::Touched;
+            compares_by_reading = !spi.has_checksums();
+        }
+        let mut needs =
+            needs(&geometry, &image, &choice).map_err(|error| self.on_port(error).about(name))?;
         if matches!(options.backup, BackupOptions::Everything(_)) {
             needs = geometry.memory().into_iter().map(Need::read).collect();
+        } else if compares_by_reading {
+            // What has to be read anyway is had, for the plan and for the backup.
+            needs.iter_mut().for_each(|need| need.look = Look::Read);
         }
         let current = if self.read_protected() {
             // Taking the protection away, without which nothing can be written, erases everything.
             blank(&geometry)
         } else {
-            let stage = Stage::single(Phase::Reading);
-            let current = self.watched(stage, watcher, |device, on_event| {
+            self.look(watcher, |device, on_event| {
                 survey(device, &needs, &image, on_event)
-            });
-            current.map_err(|error| self.failed(error))?
+            })?
         };
-        let plan = plan(&geometry, &image, &current, &options.plan)
+        let plan = plan(&geometry, &image, &current, &choice)
             .map_err(|error| self.on_port(error).about(name))?;
         if !self.past_protection {
             self.check_unprotected(changed(&plan))
@@ -226,9 +234,12 @@ impl Session {
         if !self.past_protection {
             self.check_accessible(Access::Write)?;
         }
-        let kinds = &self.device.flash().geometry().erase_kinds;
+        self.check_voltage()?;
+        let Device::Stm32(target) = &self.device else {
+            return Ok(());
+        };
+        let kinds = &FlashDevice::geometry(&**target).erase_kinds;
         if !everything && kinds.iter().all(|kind| kind.whole) {
-            let Device::Stm32(target) = &self.device;
             let part = target.identity().part.name.clone();
             return Err(self.on_port(Problem::UnknownPart { part }));
         }
@@ -238,7 +249,9 @@ impl Session {
     /// The image in `firmware` that is for this chip, with its addresses: a raw binary without one
     /// goes to the start of the flash.
     pub(super) fn fitting(&mut self, firmware: &Firmware) -> Result<Image, Error> {
-        let Device::Stm32(target) = &self.device;
+        let Device::Stm32(target) = &self.device else {
+            return self.fitting_chip(firmware);
+        };
         let part = &target.identity().part;
         let fits = |id: u32| families::is_for(id, part.family);
         let image = firmware.image_for(fits)?.filter(|image| {
@@ -275,6 +288,32 @@ impl Session {
         Ok(image.place(geometry.range.start)?)
     }
 
+    /// The same for a SPI NOR chip: a raw binary without an address is all of its content.
+    fn fitting_chip(&mut self, firmware: &Firmware) -> Result<Image, Error> {
+        let families = firmware.families();
+        if !families.is_empty() {
+            let families = families.iter().map(|&id| families::name(id));
+            return Err(Problem::WrongFamily {
+                families: families.collect::<Vec<_>>().join(", "),
+                part: self.spi()?.part(),
+            }
+            .into());
+        }
+        let Some(image) = firmware.image_for(|_| true)? else {
+            return Err(Problem::Image(ImageError::Empty).into());
+        };
+        let flash = self.flash_range();
+        let (image_bytes, flash_bytes) = (image.total_bytes(), flash.end - flash.start);
+        if !image.is_placed() && image_bytes != flash_bytes {
+            return Err(Problem::ImageSize {
+                image_bytes,
+                flash_bytes,
+            }
+            .into());
+        }
+        Ok(image.place(flash.start)?)
+    }
+
     /// What becomes of the old content that was read.
     fn planned_backup(
         &self,
@@ -308,13 +347,14 @@ impl Session {
 
     /// What to call this chip in a file name: part and unique id.
     fn chip_file_name(&self) -> String {
-        let Device::Stm32(target) = &self.device;
-        let identity = target.identity();
-        let id = identity
-            .unique_id
-            .map(|id| format!("-{id}"))
-            .unwrap_or_default();
-        let name = format!("{}{id}", identity.part.name);
+        let name = match &self.device {
+            Device::Stm32(target) => {
+                let identity = target.identity();
+                let id = identity.unique_id.map(|id| format!("-{id}"));
+                format!("{}{}", identity.part.name, id.unwrap_or_default())
+            }
+            Device::Spi(spi) => spi.file_name(),
+        };
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
                 c.to_ascii_lowercase()

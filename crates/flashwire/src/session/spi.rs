@@ -1,0 +1,433 @@
+//! SPI NOR chips behind a serprog programmer: opening them, what they say of themselves, and the
+//! protection in their status registers.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use flashwire_client::serprog;
+use flashwire_client::spinor::{
+    Addressing, Chip, Definition, Parts, Programming, SavedStatus, Voltage,
+};
+use flashwire_link::{Link, Settings};
+use flashwire_plan::FlashDevice;
+
+use super::open::{DEFAULT_BAUD, open_place, wrapped};
+use super::{Device, OpenOptions, Protection, Session, Speed};
+use crate::error::{Error, Problem};
+use crate::watch::Watcher;
+
+/// How to reach a chip behind a SPI programmer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpiOptions {
+    /// The part that it is, where several answer alike; also the word of somebody who knows the
+    /// supply voltage to be right.
+    pub chip: Option<String>,
+    /// SPI clock, in Hz: the programmer takes the highest that is not above it. `None` leaves it
+    /// as it is.
+    pub spi_hz: Option<u32>,
+    /// Chip select line. `None` leaves it as it is.
+    pub chip_select: Option<u8>,
+    /// Everything that is read is read so often, and believed only if it is the same each time; 0
+    /// and 1 are once.
+    pub repeat_read: u32,
+}
+
+/// What only SPI NOR chips and their programmers tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpiInfo {
+    /// What the programmer calls itself.
+    pub programmer: Option<String>,
+    /// The SPI clock, in Hz, if it is known.
+    pub spi_hz: Option<u32>,
+    /// Whether the programmer takes commands ahead of their answers.
+    pub ahead: bool,
+    /// Whether the programmer has this project's extensions.
+    pub extensions: bool,
+    /// What the chip answers to RDID.
+    pub id: Vec<u8>,
+    /// The parts that it can be, by vendor and model.
+    pub names: Vec<String>,
+    /// Whether its figures are its own (SFDP), and not only a table's.
+    pub has_sfdp: bool,
+    /// Least and most supply voltage, in mV, if a table knows it.
+    pub voltage_mv: Option<(u32, u32)>,
+    /// Most bytes that one program instruction takes; 1 where there are no pages.
+    pub page_bytes: u64,
+    /// The ways to erase: what each is called, the size of its unit in bytes (0 where units differ)
+    /// and the typical time of one, in milliseconds.
+    pub erases: Vec<(String, u64, u64)>,
+    /// How the chip is told addresses, in words.
+    pub addressing: &'static str,
+    /// The tables by which the chip describes itself (SFDP, JESD216), as far as they were read.
+    pub sfdp: Vec<u8>,
+}
+
+/// The status registers of a chip, as far as they are about protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpiStatus {
+    /// Status register 1, without the bits that say what the chip is doing.
+    pub sr1: u8,
+    /// Status register 2, of chips that are known to have one.
+    pub sr2: Option<u8>,
+    /// Whether part of the chip, or all of it, is protected.
+    pub is_protected: bool,
+}
+
+/// A row of the table of SPI NOR chips.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpiPart {
+    /// Who makes it.
+    pub vendor: String,
+    /// What it is called; several that differ in nothing are joined by `/`. `--chip` takes it.
+    pub model: String,
+    /// Its size, in bytes.
+    pub size_bytes: u64,
+    /// Most bytes that one program instruction takes; 1 where there are no pages.
+    pub page_bytes: u64,
+    /// Sizes of its erase units, in bytes, the smallest first, the whole chip left out.
+    pub erase_bytes: Vec<u64>,
+    /// Least and most supply voltage, in mV.
+    pub voltage_mv: (u32, u32),
+}
+
+/// The table of SPI NOR chips: for parts that do not describe themselves, and for names.
+pub fn spi_parts() -> Vec<SpiPart> {
+    let table = Parts::built_in();
+    let row = |part: &flashwire_client::spinor::Part| {
+        let units = part.erases.iter().filter(|erase| !erase.is_chip);
+        let mut erase_bytes: Vec<u64> = units
+            .flat_map(|erase| erase.runs.iter().map(|(_, unit_bytes, _)| *unit_bytes))
+            .collect();
+        erase_bytes.sort_unstable();
+        erase_bytes.dedup();
+        SpiPart {
+            vendor: part.vendor.clone(),
+            model: part.model.clone(),
+            size_bytes: part.size_bytes,
+            page_bytes: match part.programming {
+                Programming::Pages { bytes } => bytes as u64,
+                Programming::Bytes | Programming::Words => 1,
+            },
+            erase_bytes,
+            voltage_mv: (part.voltage.min_mv, part.voltage.max_mv),
+        }
+    };
+    table.iter().map(row).collect()
+}
+
+/// A chip behind a programmer, and what was said and done about it.
+pub(super) struct Spi {
+    pub(super) chip: Chip,
+    programmer: serprog::Identity,
+    /// Whether the user named the part.
+    is_named: bool,
+    pub(super) repeat_read: u32,
+    /// Status registers to be put back at the end.
+    saved: Option<SavedStatus>,
+}
+
+/// Below this supply a chip suffers from the 3.3 V of ordinary programmers, in mV: 3.3 V less ten
+/// percent.
+const PROGRAMMER_LEAST_MV: u32 = 2970;
+
+impl Spi {
+    fn definition(&self) -> &Definition {
+        self.chip.definition()
+    }
+
+    /// What the chip is called, in a few words.
+    pub(super) fn part(&self) -> String {
+        let names = &self.definition().names;
+        match &names[..] {
+            [] => {
+                let id = self.chip.identity().answers.rdid.iter().take(3);
+                let id: String = id.map(|byte| format!("{byte:02x}")).collect();
+                format!("SPI NOR chip {id}")
+            }
+            [name] => name.clone(),
+            [first, second] => format!("{first} or {second}"),
+            [first, others @ ..] => format!("{first} or one of {} like it", others.len()),
+        }
+    }
+
+    /// What to call the chip in a file name: the model, or the id.
+    pub(super) fn file_name(&self) -> String {
+        let names = self.definition().names.first();
+        names.map_or_else(|| self.part(), |name| name.replace('/', "-"))
+    }
+
+    /// The supply voltage, if the programmer's own would be too much for the chip.
+    fn low_voltage(&self) -> Option<Voltage> {
+        let voltage = self.definition().voltage?;
+        (voltage.max_mv < PROGRAMMER_LEAST_MV).then_some(voltage)
+    }
+
+    /// Whether a comparison costs less than reading.
+    pub(super) fn has_checksums(&mut self) -> bool {
+        self.chip.controller_mut().limits().range_bytes.is_some()
+    }
+
+    pub(super) fn info(&self) -> SpiInfo {
+        let definition = self.definition();
+        let voltage = definition.voltage;
+        let kinds = FlashDevice::geometry(&self.chip).erase_kinds.iter();
+        let erases = kinds.zip(&definition.erases).map(|(kind, erase)| {
+            let mut units: Vec<u64> = erase.runs.iter().map(|(_, unit, _)| *unit).collect();
+            units.dedup();
+            let unit_bytes = match units[..] {
+                [unit_bytes] => unit_bytes,
+                _ => 0,
+            };
+            let typical_ms = erase.time.typical.as_millis() as u64;
+            (kind.name.clone(), unit_bytes, typical_ms)
+        });
+        SpiInfo {
+            programmer: self
+                .programmer
+                .name
+                .as_ref()
+                .map(|name| name.as_str().to_owned()),
+            spi_hz: self.programmer.spi_hz,
+            ahead: self.programmer.pipelined,
+            extensions: self.programmer.extensions.is_some(),
+            id: self.chip.identity().answers.rdid.clone(),
+            names: definition.names.clone(),
+            has_sfdp: definition.has_sfdp,
+            voltage_mv: voltage.map(|voltage| (voltage.min_mv, voltage.max_mv)),
+            page_bytes: definition.page_bytes() as u64,
+            erases: erases.collect(),
+            addressing: match definition.addressing {
+                Addressing::Three => "three bytes",
+                Addressing::Four => "four bytes",
+                Addressing::Dedicated => "four bytes, by instructions of their own",
+                Addressing::Mode { .. } => "four bytes, in a mode that is left at the end",
+                Addressing::Register { .. } => "three bytes, the fourth in a register",
+            },
+            sfdp: match definition.has_sfdp {
+                true => self.chip.identity().answers.sfdp.clone(),
+                false => Vec::new(),
+            },
+        }
+    }
+
+    /// Puts back what was changed for the session, and lets the chip and the pins go.
+    pub(super) fn close(mut self) -> Result<(), Problem> {
+        let restored = match self.saved.take() {
+            Some(saved) => self.chip.restore_status(saved),
+            None => Ok(()),
+        };
+        let closed = self.chip.close();
+        Ok(restored.and(closed)?)
+    }
+}
+
+impl Session {
+    /// Opens a port behind which a serprog programmer is, and finds out what chip is on its bus.
+    pub(super) fn open_spi(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+        let port = options.port.to_string();
+        let baud = match options.speed {
+            Speed::Baud(baud) => baud,
+            Speed::Max => {
+                watcher.warn("no faster speed is looked for: serprog has no way to change it");
+                DEFAULT_BAUD
+            }
+        };
+        let (clock, bench) = open_place(&options.port.place, Settings::plain(baud))?;
+        let link = wrapped(&clock, options.log, &options.cancel);
+        let name = place(&clock);
+        let on_port = |problem: Problem| Error::from(problem).on(port.clone(), name.clone());
+
+        let SpiOptions {
+            chip: part,
+            spi_hz,
+            chip_select,
+            repeat_read,
+        } = options.spi;
+        let talk = serprog::Options {
+            spi_hz,
+            chip_select,
+            ..serprog::Options::default()
+        };
+        let client = serprog::Client::open(link, talk).map_err(|error| on_port(error.into()));
+        for warning in clock.borrow_mut().take_warnings() {
+            watcher.warn(&warning);
+        }
+        let client = client?;
+        let programmer = client.identity().clone();
+        let is_named = part.is_some();
+        let choice = flashwire_client::spinor::Options {
+            name: part,
+            ..flashwire_client::spinor::Options::default()
+        };
+        let chip = Chip::open(Box::new(client), &Parts::built_in(), choice);
+        let chip = chip.map_err(|error| on_port(error.into()))?;
+        let spi = Spi {
+            chip,
+            programmer,
+            is_named,
+            repeat_read,
+            saved: None,
+        };
+        if let Some(Voltage { min_mv, max_mv }) = spi.low_voltage() {
+            watcher.warn(&format!(
+                "{} runs on {}: the 3.3 V of an ordinary programmer can destroy it",
+                spi.part(),
+                volts(min_mv, max_mv)
+            ));
+        }
+        Ok(Self {
+            port,
+            link: name,
+            clock,
+            bench,
+            device: Device::Spi(Box::new(spi)),
+            way: None,
+            parts: options.parts,
+            protection: None,
+            past_protection: false,
+            cancel: options.cancel,
+            told_of_fall_back: false,
+        })
+    }
+
+    /// The chip behind a programmer.
+    ///
+    /// # Errors
+    /// What is there is none: the operation does not exist for it.
+    pub(super) fn spi(&mut self) -> Result<&mut Spi, Error> {
+        match &mut self.device {
+            Device::Spi(spi) => Ok(spi),
+            Device::Stm32(_) => Err(not_for("an STM32", "of SPI NOR chips behind a programmer")),
+        }
+    }
+
+    /// The status registers of a SPI NOR chip.
+    ///
+    /// # Errors
+    /// There is no such chip, or the link failed.
+    pub fn spi_status(&mut self) -> Result<SpiStatus, Error> {
+        let protection = self.spi()?.chip.protection();
+        let protection = protection.map_err(|error| self.on_port(error))?;
+        Ok(SpiStatus {
+            sr1: protection.sr1,
+            sr2: protection.sr2,
+            is_protected: protection.is_on(),
+        })
+    }
+
+    /// Protects all of a SPI NOR chip against erasing and writing. Returns the registers after it.
+    ///
+    /// # Errors
+    /// The chip does not take it, there is no such chip, or the link failed.
+    pub fn spi_protect(&mut self) -> Result<SpiStatus, Error> {
+        let done = self.spi()?.chip.protect();
+        done.map_err(|error| self.on_port(error))?;
+        self.protection = None;
+        self.spi_status()
+    }
+
+    /// Lifts the protection of a SPI NOR chip, for good. Returns the registers after it.
+    ///
+    /// # Errors
+    /// As [`spi_protect`](Self::spi_protect).
+    pub fn spi_unprotect(&mut self) -> Result<SpiStatus, Error> {
+        let done = self.spi()?.chip.unprotect();
+        done.map_err(|error| self.on_port(error))?;
+        self.protection = None;
+        self.spi_status()
+    }
+
+    /// Lifts the protection until the session is closed.
+    pub(super) fn lift_protection(&mut self) -> Result<(), Error> {
+        let spi = self.spi()?;
+        let lifted = spi.chip.unprotect();
+        match lifted {
+            Ok(saved) => spi.saved = spi.saved.take().or(saved),
+            Err(error) => return Err(self.on_port(error)),
+        }
+        self.protection = None;
+        Ok(())
+    }
+
+    /// What of the chip is protected: all of it if any is, because nobody says which part the bits
+    /// stand for on which chip.
+    pub(super) fn ask_spi_protection(&mut self) -> Result<Protection, Error> {
+        let all = self.flash_range();
+        let spi = self.spi()?;
+        // These lock themselves whenever power comes; nobody decided it.
+        let is_on = !spi.definition().is_protected_by_birth && {
+            let protection = spi.chip.protection();
+            protection.map_err(|error| self.on_port(error))?.is_on()
+        };
+        Ok(Protection {
+            read: false,
+            write: Some(is_on.then_some(all).into_iter().collect()),
+        })
+    }
+
+    /// Refuses to change a chip that the programmer's voltage may destroy, unless the user has said
+    /// which part it is.
+    pub(super) fn check_voltage(&mut self) -> Result<(), Error> {
+        let Device::Spi(spi) = &self.device else {
+            return Ok(());
+        };
+        match spi.low_voltage() {
+            Some(Voltage { min_mv, max_mv }) if !spi.is_named => {
+                let part = spi.part();
+                let models = spi.definition().names.first();
+                let model = models.and_then(|name| name.split_once(' '));
+                let problem = Problem::LowVoltage {
+                    part,
+                    volts: volts(min_mv, max_mv),
+                    model: model.map_or(String::new(), |(_, model)| model.to_owned()),
+                };
+                Err(self.on_port(problem))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `1.65 to 1.95 V`.
+fn volts(min_mv: u32, max_mv: u32) -> String {
+    let volts = |mv: u32| {
+        let text = format!("{}.{:02}", mv / 1000, mv % 1000 / 10);
+        text.strip_suffix('0').unwrap_or(&text).to_owned()
+    };
+    format!("{} to {} V", volts(min_mv), volts(max_mv))
+}
+
+/// The link and its settings, as a person reads them.
+fn place(link: &Rc<RefCell<dyn Link>>) -> String {
+    let link = link.borrow();
+    format!("{} ({})", link.name(), link.settings())
+}
+
+/// An operation that what is there does not have.
+pub(super) fn not_for(what: &str, whose: &str) -> Error {
+    Problem::Usage(format!("this is {what}; the operation is one {whose}")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voltages_read_as_datasheets_print_them() {
+        assert_eq!(volts(1650, 1950), "1.65 to 1.95 V");
+        assert_eq!(volts(2700, 3600), "2.7 to 3.6 V");
+    }
+
+    #[test]
+    fn the_table_has_what_a_person_looks_for() {
+        let parts = spi_parts();
+        let winbond = parts.iter().find(|part| part.model.contains("W25Q64JV"));
+        let winbond = winbond.unwrap();
+        assert_eq!(winbond.size_bytes, 8 << 20);
+        assert_eq!(winbond.page_bytes, 256);
+        assert_eq!(winbond.erase_bytes, [4 << 10, 32 << 10, 64 << 10]);
+        assert_eq!(winbond.voltage_mv, (2700, 3600));
+    }
+}
