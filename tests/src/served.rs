@@ -63,7 +63,11 @@ impl Guard {
             }
         }
         let cells: Vec<_> = options.cells().iter().map(|c| format!("{c:x}")).collect();
-        format!("part: {}\noptions: {}\n", part.name, cells.join(" "))
+        format!(
+            "flashwire bench state, version 1\npart: {}\noptions: {}\n",
+            part.name,
+            cells.join(" ")
+        )
     }
 }
 

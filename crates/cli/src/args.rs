@@ -4,6 +4,7 @@
 
 pub(crate) mod stm32;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::Styles;
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     Image(ImageCommand),
     /// Say why nothing answers: permissions, other programs, wiring, BOOT0
     Doctor(DoctorArgs),
+    /// Take the options of stm32flash 0.7 (`flashwire stm32flash -h`); also under that name
+    #[command(name = "stm32flash", disable_help_flag = true)]
+    Stm32flash(FaceArgs),
     /// Explain an error code at length
     Explain(ExplainArgs),
     /// Print a completion script for a shell
@@ -359,6 +363,18 @@ pub(crate) struct DoctorArgs {
     pub(crate) udev_rules: bool,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
+}
+
+/// The words of a drop-in face, which reads them itself.
+#[derive(Debug, Args)]
+pub(crate) struct FaceArgs {
+    /// The options as the original takes them
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

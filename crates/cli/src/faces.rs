@@ -12,6 +12,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
+use crate::args::Command;
+
 /// A face: what the original is called, and what stands in for it.
 struct Face {
     name: &'static str,
@@ -33,6 +35,14 @@ pub(crate) fn run(words: &[OsString]) -> Option<ExitCode> {
     let (first, words) = words.split_first()?;
     let face = named(first)?;
     Some((face.run)(&format!("flashwire {}", face.name), words))
+}
+
+/// Runs the face that was asked for behind options of flashwire's own: `flashwire -q stm32flash`.
+pub(crate) fn run_command(command: &Command) -> Option<ExitCode> {
+    match command {
+        Command::Stm32flash(face) => Some(stm32flash::run("flashwire stm32flash", &face.words)),
+        _ => None,
+    }
 }
 
 fn named(name: &OsStr) -> Option<&'static Face> {

@@ -25,6 +25,9 @@ fn main() -> ExitCode {
         return exit;
     }
     let cli = Cli::parse_from(words);
+    if let Some(exit) = faces::run_command(&cli.command) {
+        return exit;
+    }
     let screen = Screen { args: cli.screen };
     let exit = match commands::run(cli.command, &screen) {
         Ok(exit) => exit,

@@ -2,7 +2,9 @@
 
 mod arguments;
 mod job;
+mod place;
 mod talk;
+mod write;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -52,6 +52,12 @@ pub struct Stm32Info {
     pub bootloader_id: Option<u8>,
     /// Whether the flash size is the chip's own figure, and not the largest sold under this id.
     pub size_from_chip: bool,
+    /// The RAM that the bootloader leaves free, where that is known.
+    pub free_ram: Option<Range<u64>>,
+    /// The option bytes, where the part has them in memory.
+    pub option_bytes: Option<Range<u64>>,
+    /// The memory that the bootloader itself is in.
+    pub system_memory: Option<Range<u64>>,
     /// The commands that it lists.
     pub commands: Vec<String>,
     /// The wiring that reached the bootloader, as `--reset` takes it.
@@ -86,6 +92,9 @@ impl Session {
                 version,
                 bootloader_id: identity.bootloader_id,
                 size_from_chip: identity.flash_kib.is_some(),
+                free_ram: wide(identity.part.ram.as_ref()),
+                option_bytes: wide(identity.part.option_bytes.as_ref()),
+                system_memory: wide(identity.part.system_memory.as_ref()),
                 commands: identity.commands.codes().map(command_name).collect(),
                 wiring,
             }),
@@ -110,6 +119,11 @@ fn spi_info(link: &str, spi: &Spi) -> Info {
         stm32: None,
         spi: Some(spi.info()),
     }
+}
+
+/// A range of the chip's addresses as ranges are told here.
+fn wide(range: Option<&Range<u32>>) -> Option<Range<u64>> {
+    range.map(|range| range.start.into()..range.end.into())
 }
 
 /// What a command is called; its code where no document names it.

@@ -34,7 +34,7 @@ pub struct OpenOptions {
     /// and then cannot be understood, as those of STM32W and BlueNRG.
     pub parity: Option<Parity>,
     /// Whether the bootloader was greeted before: it is taken up without 0x7F, in whatever command
-    /// it was left, and no line is touched.
+    /// it was left, and no line is touched but to leave it.
     pub resume: bool,
     /// How often what failed in passing is tried again.
     pub retries: u32,
@@ -115,7 +115,7 @@ impl Session {
         }
     }
 
-    fn open_stm32(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+    fn open_stm32(mut options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
         let port = options.port.to_string();
         let baud = match options.speed {
             Speed::Baud(baud) => baud,
@@ -126,7 +126,7 @@ impl Session {
             ..Settings::even(baud)
         };
         let (clock, bench) = open_place(&options.port.place, settings)?;
-        let link = wrapped(&clock, options.log, &options.cancel);
+        let link = wrapped(&clock, options.log.take(), &options.cancel);
 
         let talk = stm32::Options {
             pipeline: options.pipeline,
@@ -136,7 +136,7 @@ impl Session {
         let mut entry = Entry {
             loader: Bootloader::new(link, talk),
             way: None,
-            reset: options.reset,
+            reset: options.reset.clone(),
             patience: options.patience,
             watcher,
         };
@@ -144,25 +144,22 @@ impl Session {
         let on_port = |error: stm32::Error| {
             Error::from(error).on(port.clone(), place(clock.borrow().settings()))
         };
-        let greeted = match options.resume {
-            true => entry.loader.resume(),
-            false => entry.greet(),
+        let named = entry.reset.as_ref().and_then(named_way);
+        let identity = match entry.identify(&options) {
+            Ok(identity) => identity,
+            Err(error) => {
+                // A board that the lines have led somewhere is led back, whatever it is doing.
+                if let Some(leave) = named.and_then(|way| way.leave) {
+                    let _ = reset::run(entry.loader.link_mut(), &leave);
+                }
+                return Err(on_port(error));
+            }
         };
-        entry.pass_warnings();
-        greeted.map_err(&on_port)?;
-        if options.speed == Speed::Max {
-            entry.speed_up().map_err(&on_port)?;
-        }
         let Entry {
             mut loader, way, ..
         } = entry;
-        let identity = match loader.identify(&options.parts) {
-            Err(error) if options.parity.is_none() && is_garbled(&error) => {
-                identify_without_parity(&mut loader, &options.parts).map_err(|_| error)
-            }
-            identified => identified,
-        };
-        let identity = identity.map_err(&on_port)?;
+        // Who resumes has come in by the lines before.
+        let way = way.or(named.filter(|_| options.resume));
         let link = place(loader.link_mut().settings());
         let device = Device::Stm32(Box::new(Target::new(loader, identity)));
         Ok(Self {
@@ -308,6 +305,25 @@ pub(crate) struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    /// Finds the way into the bootloader, and asks the chip what it is.
+    fn identify(&mut self, options: &OpenOptions) -> Result<stm32::Identity, stm32::Error> {
+        let greeted = match options.resume {
+            true => self.loader.resume(),
+            false => self.greet(),
+        };
+        self.pass_warnings();
+        greeted?;
+        if options.speed == Speed::Max {
+            self.speed_up()?;
+        }
+        match self.loader.identify(&options.parts) {
+            Err(error) if options.parity.is_none() && is_garbled(&error) => {
+                identify_without_parity(&mut self.loader, &options.parts).map_err(|_| error)
+            }
+            identified => identified,
+        }
+    }
+
     /// Gets an answer from the bootloader, again and again while there is patience.
     pub(crate) fn greet(&mut self) -> Result<(), stm32::Error> {
         let patience = self.patience.unwrap_or(Duration::ZERO);

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use flashwire::{Error, Info, Phase, Progress, Watcher};
+use flashwire::{Error, Phase, Progress, Watcher};
 
 use crate::args::{ProgressKind, ScreenArgs};
 use crate::screen::Screen;
@@ -15,7 +15,9 @@ pub(super) struct Talk {
     /// Whether standard output is for data.
     data_on_output: bool,
     /// The first address of the piece of memory that is worked on.
-    pub(super) start: u64,
+    start: u64,
+    /// What is done to it where the phase does not say so: reading for a checksum.
+    verb: &'static str,
     /// The phase and percent shown last.
     shown: Option<(Phase, u64)>,
 }
@@ -25,6 +27,7 @@ impl Talk {
         Self {
             data_on_output,
             start: 0,
+            verb: "Read",
             shown: None,
         }
     }
@@ -43,39 +46,26 @@ impl Talk {
         };
     }
 
+    /// From here on progress is about the memory from `start` on; `verb` is what is done to it.
+    pub(super) fn begin(&mut self, start: u64, verb: &'static str) {
+        self.start = start;
+        self.verb = verb;
+    }
+
     /// Says what went wrong.
     pub(super) fn error(&mut self, error: &Error) {
-        self.end_progress("");
+        self.end("");
         screen().error(error);
     }
 
     /// Says what is not as it should be, but no reason to stop.
     pub(super) fn warning(&mut self, text: &str) {
-        self.end_progress("");
+        self.end("");
         screen().warn(text);
     }
 
-    /// Says what answered.
-    pub(super) fn target(&mut self, info: &Info) {
-        self.line(&format!("Interface    : {}", info.link));
-        if let Some(stm32) = &info.stm32 {
-            self.line(&format!(
-                "Version      : 0x{}",
-                stm32.version.replace('.', "")
-            ));
-            let id = stm32.product_id;
-            self.line(&format!("Device ID    : 0x{id:04x} ({})", info.part));
-        }
-        let size = match info.size_known {
-            true => format!("{} KiB", (info.flash.end - info.flash.start) / 1024),
-            false => "of unknown size".to_owned(),
-        };
-        let start = info.flash.start;
-        self.line(&format!("- Flash      : {size}, from {start:#010x}"));
-    }
-
     /// Ends the line that shows progress, if one is under way.
-    pub(super) fn end_progress(&mut self, text: &str) {
+    pub(super) fn end(&mut self, text: &str) {
         if self.shown.take().is_some() || !text.is_empty() {
             self.line(text);
         }
@@ -108,7 +98,8 @@ impl Watcher for Talk {
             ..
         } = *progress;
         let verb = match phase {
-            Phase::Reading => "Read",
+            Phase::Reading if self.verb == "Wrote" => return,
+            Phase::Reading => self.verb,
             Phase::Writing => "Wrote",
             Phase::Verifying => "Wrote and verified",
             // Quick, and said before.
@@ -129,7 +120,7 @@ impl Watcher for Talk {
     }
 
     fn say(&mut self, text: &str) {
-        self.end_progress("");
+        self.end("");
         self.line(text);
     }
 }
