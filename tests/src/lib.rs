@@ -18,6 +18,8 @@ pub mod judge;
 #[cfg(target_os = "linux")]
 pub mod ours;
 #[cfg(target_os = "linux")]
+pub mod overheard;
+#[cfg(target_os = "linux")]
 pub mod preload;
 #[cfg(target_os = "linux")]
 pub mod served;

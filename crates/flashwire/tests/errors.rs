@@ -282,6 +282,10 @@ fn stm32_samples() -> Vec<Error> {
         on_port(stm32::Error::NoSpeed),
         on_port(LinkError::Closed).during("writing"),
         on_port(LinkError::Stalled).during("writing"),
+        on_port(LinkError::Line {
+            line: "gpio:gpiochip0/17".to_owned(),
+            why: "spi0 CS0 has it".to_owned(),
+        }),
         on_port(LinkError::Io(io::ErrorKind::BrokenPipe.into())),
         on_port(Problem::ReadProtected {
             access: Access::Read,

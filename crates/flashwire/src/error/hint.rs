@@ -47,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 83] = [
+pub const ALL: [&Hint; 84] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -63,6 +63,7 @@ pub const ALL: [&Hint; 83] = [
     &PORT_NOT_SERIAL,
     &PORT_UNSUPPORTED,
     &NO_LINE,
+    &GPIO_LINE,
     &PORT_FAILED,
     &CONNECT_FAILED,
     &LISTEN_FAILED,
@@ -213,6 +214,7 @@ pub(crate) static RESET_SYNTAX: Hint = Hint {
     text: "\
 --reset says how the port's lines reach the chip:
   dtr=nrst,rts=boot0     a wiring: which line drives NRST and which BOOT0; `!` inverts (rts=!boot0)
+  gpio:gpiochip0/17=nrst a line of this computer, by its chip and its offset or name (Linux)
   seq:-dtr,+rts,100ms    a sequence: lines on (+) and off (-), and waits
   auto                   try the known wirings once
   none                   touch no line; you press the buttons
@@ -331,6 +333,19 @@ pub(crate) static NO_LINE: Hint = Hint {
     text: "\
 The wiring names a line that this port does not have. Modem lines do not travel over raw TCP
 connections and ptys, and some adapters do not lead them out.
+",
+};
+
+pub(crate) static GPIO_LINE: Hint = Hint {
+    code: "gpio-line",
+    exit: Exit::Port,
+    likely: "the chip or line is misspelt, a driver or another program has it, or you may not use it",
+    remedy: "`gpioinfo`, which lists the lines and who has them; to use them, usually the group `gpio`",
+    text: "\
+The wiring names a GPIO line of this computer, and the system does not let it be driven. A line is
+named as gpio:CHIP/LINE: the chip as it is called below /dev, and the line by its offset or name
+(gpio:gpiochip0/17, gpio:gpiochip0/GPIO17). gpio:sysfs/NUMBER is for kernels that still have the
+older numbers below /sys/class/gpio. `gpioinfo` (package gpiod) lists chips, lines and users.
 ",
 };
 

@@ -276,6 +276,7 @@ fn link_sentence(source: &LinkError) -> String {
     match source {
         LinkError::Closed => "the port has gone away".to_owned(),
         LinkError::Stalled => "the port takes no more data".to_owned(),
+        LinkError::Line { .. } => source.to_string(),
         LinkError::Unsupported(what) => format!("the port does not support {what}"),
         other => format!("the port failed: {other}"),
     }
@@ -492,6 +493,10 @@ impl Problem {
         if let Self::Chip(spinor::Error::NoSuchPart { .. }) = self {
             return false;
         }
+        // A line of the computer is on no port.
+        if let Self::Link(LinkError::Line { .. }) = self {
+            return false;
+        }
         matches!(
             self,
             Self::Link(_)
@@ -553,6 +558,7 @@ pub(super) fn link_hint(error: &LinkError) -> &'static Hint {
         LinkError::Closed => &hint::LINK_LOST,
         LinkError::Stalled => &hint::LINK_STALLED,
         LinkError::Unsupported(_) => &hint::PORT_UNSUPPORTED,
+        LinkError::Line { .. } => &hint::GPIO_LINE,
         LinkError::Cancelled => &hint::CANCELLED,
         _ => &hint::LINK_FAILED,
     }

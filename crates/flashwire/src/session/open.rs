@@ -8,6 +8,8 @@ use std::time::Duration;
 use flashwire_client::stm32::{
     self, Bootloader, Parts, Pipeline, Reading, SPEEDS, Synchronised, Target,
 };
+#[cfg(feature = "os")]
+use flashwire_link::WithGpio;
 use flashwire_link::reset::{self, ResetSpec, Way};
 use flashwire_link::{CancelFlag, Interruptible, Link, LinkError, Parity, Settings, Trace};
 use flashwire_sim::{BenchError, SimLink};
@@ -273,13 +275,14 @@ pub(crate) fn open_place(place: &Place, settings: Settings) -> Result<Opened, Er
         #[cfg(feature = "os")]
         Place::Serial(path) => {
             let link = flashwire_link::serial::open(path, settings).map_err(failed)?;
-            Ok((Rc::new(RefCell::new(link)), None))
+            Ok((Rc::new(RefCell::new(WithGpio::new(link))), None))
         }
         #[cfg(feature = "os")]
         Place::Tcp { .. } => {
             let address = name.strip_prefix("tcp:").unwrap_or(&name);
             let link = flashwire_link::tcp::connect(address, settings, CONNECT_TIME);
-            Ok((Rc::new(RefCell::new(link.map_err(failed)?)), None))
+            let link = WithGpio::new(link.map_err(failed)?);
+            Ok((Rc::new(RefCell::new(link)), None))
         }
         #[cfg(not(feature = "os"))]
         Place::Serial(_) | Place::Tcp { .. } => Err(failed(LinkError::NotAPort(

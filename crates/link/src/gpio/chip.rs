@@ -25,6 +25,14 @@ impl Output {
         if offset >= lines {
             return Err(format!("{} has {lines} lines, from 0 on", chip.name()));
         }
+        // The kernel would only say "busy". Whoever takes it from here on is not told apart.
+        let info = chip.line_info(offset).map_err(|error| why(&error))?;
+        if info.used {
+            return Err(match info.consumer.as_str() {
+                "" => "another program or a driver has it".to_owned(),
+                consumer => format!("{consumer} has it"),
+            });
+        }
         Request::builder()
             .on_chip(chip.path())
             .with_consumer(CONSUMER)
@@ -53,6 +61,7 @@ fn chip_trouble(chip: &str, error: &gpiocdev::Error) -> String {
             libc::EACCES | libc::EPERM => format!("you may not use /dev/{chip}"),
             _ => why(error),
         },
+        gpiocdev::Error::GpioChip(..) => format!("/dev/{chip} is no GPIO chip"),
         _ => why(error),
     }
 }

@@ -39,7 +39,8 @@ impl Output {
         let folder = root.join(format!("gpio{number}"));
         let mut unexport = None;
         if !folder.is_dir() {
-            write(&root.join("export"), &number.to_string())?;
+            put(&root.join("export"), &number.to_string())
+                .map_err(|error| not_exported(root, &error))?;
             unexport = Some((root.join("unexport"), number.to_string()));
         }
         let mut output = Self {
@@ -86,13 +87,23 @@ impl Drop for Output {
     }
 }
 
+/// What the kernel's refusal to give out a line means: `drivers/gpio/gpiolib-sysfs.c` of Linux.
+fn not_exported(root: &Path, error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EBUSY) => "another program or a driver has it".to_owned(),
+        Some(libc::EINVAL) => "there is no line of this number".to_owned(),
+        _ => told(&root.join("export"), error),
+    }
+}
+
 fn write(path: &Path, text: &str) -> Result<(), String> {
+    put(path, text).map_err(|error| told(path, &error))
+}
+
+fn put(path: &Path, text: &str) -> io::Result<()> {
     // Opened, not made: there is a line or there is none.
-    fs::OpenOptions::new()
-        .write(true)
-        .open(path)
-        .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()))
-        .map_err(|error| told(path, &error))
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    io::Write::write_all(&mut file, text.as_bytes())
 }
 
 fn told(path: &Path, error: &io::Error) -> String {

@@ -65,8 +65,9 @@ impl fmt::Display for Sequence {
 
 /// Takes the steps of `sequence` on `link`.
 ///
-/// If it cannot finish (the user gave up during a wait), the lines still get the states that the
-/// whole sequence would have left, so that no target is left held in reset.
+/// If it cannot finish (the user gave up during a wait, a line cannot be driven), the other lines
+/// still get the states that the whole sequence would have left, so that no target is left held in
+/// reset.
 ///
 /// # Errors
 /// The error of the link that ended it.
@@ -77,12 +78,26 @@ pub fn run(link: &mut dyn Link, sequence: &Sequence) -> Result<(), LinkError> {
             Step::Wait(wait) => link.pause(*wait),
         };
         if let Err(error) = result {
-            // Best effort: the first error is the one to tell.
-            let _ = link.lines(&final_states(&sequence.0[index..]));
+            give_up(link, &sequence.0[index..], &error);
             return Err(error);
         }
     }
     Ok(())
+}
+
+/// Gives the lines what they would have after `steps`, as far as that is possible: the first error
+/// is the one to tell.
+fn give_up(link: &mut dyn Link, steps: &[Step], error: &LinkError) {
+    let mut states = final_states(steps);
+    if let LinkError::Line { line: broken, .. } = error {
+        states.retain(|change| change.line.to_string() != *broken);
+    }
+    if link.lines(&states).is_err() {
+        // One of them held up the others.
+        for state in &states {
+            let _ = link.lines(std::slice::from_ref(state));
+        }
+    }
 }
 
 /// What the lines are after `steps`.
