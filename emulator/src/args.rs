@@ -14,8 +14,12 @@ use flashwire_sim::serve::Listen;
 #[command(name = "flashwire-emulator", version)]
 #[command(group(ArgGroup::new("task").args(["listen", "usbredir", "run"]).required(true)))]
 pub(crate) struct Args {
-    /// An ELF file, or the content of the flash from its beginning
+    /// An ELF or Intel HEX file, or the content of the flash from its beginning
     pub(crate) image: PathBuf,
+
+    /// Where the content of the flash goes if it is no ELF file, for a program behind a boot loader
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(crate) at: Option<u32>,
 
     /// Carries the CDC-ACM port of the program to tcp:ADDRESS:PORT or pty:LINK
     #[arg(long, value_name = "PLACE")]
@@ -153,6 +157,11 @@ impl From<Buffering> for DoubleBuffering {
             Buffering::Unlatched => Self::Unlatched,
         }
     }
+}
+
+fn address(text: &str) -> Result<u32, String> {
+    let digits = text.strip_prefix("0x").ok_or("write it as 0x08002000")?;
+    u32::from_str_radix(digits, 16).map_err(|error| error.to_string())
 }
 
 fn tcp(text: &str) -> Result<String, String> {

@@ -208,6 +208,7 @@ impl Chip {
                 cycle: clocks.core,
                 stalled_until: Time::ZERO,
                 reset: false,
+                events: 0,
             },
             reset_cause: None,
             pc: 0,
@@ -504,6 +505,7 @@ impl Chip {
             cycle: self.clocks.core,
             stalled_until: self.flash.busy_until(),
             reset: self.reset_cause.is_some(),
+            events: self.exti.events(),
         };
         self.signals_changed |= signals != self.signals;
         self.signals = signals;

@@ -215,12 +215,19 @@ impl Cpu {
         self.trace = Trace::default();
         self.signals = bus.signals();
         self.exceptions.set_lines(self.signals.interrupts);
-        let word = |address| memory::code_word(bus, address);
-        self.r[13] = word(0) & !3;
         self.r[14] = 0xffff_ffff;
-        let entry = word(4);
+        self.start_at(bus, 0);
+    }
+
+    /// Goes to a program as a boot loader does: stack pointer and entry from the vector table at
+    /// `table`, and VTOR there.
+    pub fn start_at<B: Bus>(&mut self, bus: &B, table: u32) {
+        let word = |address| memory::code_word(bus, address);
+        self.r[13] = word(table) & !3;
+        let entry = word(table.wrapping_add(4));
         self.pc = entry & !1;
         self.thumb = entry & 1 != 0;
+        self.system.set_vector_table(table);
         self.attention = true;
     }
 
@@ -382,6 +389,10 @@ impl Cpu {
             if woke && self.system.sends_event_on_pending() {
                 self.event = true;
             }
+            self.attention = true;
+        }
+        if signals.events != self.signals.events {
+            self.event = true;
             self.attention = true;
         }
         if signals.stalled_until > self.now || signals.reset {

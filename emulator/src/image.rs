@@ -1,7 +1,7 @@
-//! Firmware images: ELF, or what stands in the flash byte by byte.
+//! Firmware images: ELF, Intel HEX, or what stands in the flash byte by byte.
 
 /// Where the flash begins: RM0008 rev 21, section 3.3.
-const FLASH_BASE: u32 = 0x0800_0000;
+pub(crate) const FLASH_BASE: u32 = 0x0800_0000;
 
 /// Why a file is no image for this chip.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,8 +13,8 @@ pub enum ImageError {
     /// An ELF file for something else.
     #[error("the ELF file is not for a 32-bit little-endian ARM")]
     WrongMachine,
-    /// An ELF file that ends too early or contradicts itself.
-    #[error("the ELF file is damaged: {0}")]
+    /// A file that ends too early or contradicts itself.
+    #[error("the file is damaged: {0}")]
     Damaged(&'static str),
     /// It says bytes where the chip has no flash.
     #[error("the image has {bytes} bytes at {address:#010x}, where the chip has no flash")]
@@ -44,7 +44,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Reads an image: an ELF file, or anything else as the flash's content from its beginning.
+    /// Reads an image: an ELF file, an Intel HEX file, or anything else as the flash's content from
+    /// its beginning.
     ///
     /// # Errors
     /// [`ImageError`].
@@ -52,16 +53,71 @@ impl Image {
         if bytes.starts_with(b"\x7fELF") {
             return Self::parse_elf(bytes);
         }
+        if bytes.starts_with(b":") {
+            return Self::parse_hex(bytes);
+        }
+        Self::parse_binary(bytes, FLASH_BASE)
+    }
+
+    /// Takes bytes as what stands from `address` on.
+    ///
+    /// # Errors
+    /// [`ImageError::Empty`].
+    pub fn parse_binary(bytes: &[u8], address: u32) -> Result<Self, ImageError> {
         if bytes.is_empty() {
             return Err(ImageError::Empty);
         }
         Ok(Self {
             segments: vec![Segment {
-                address: FLASH_BASE,
+                address,
                 bytes: bytes.to_vec(),
                 executable: true,
             }],
         })
+    }
+
+    /// Where its vector table is: at the beginning of the flash, or, of a program that a boot loader
+    /// starts, at the beginning of its first code.
+    pub fn vector_table(&self) -> u32 {
+        let code = self.segments.iter().filter(|segment| segment.executable);
+        code.map(|segment| segment.address)
+            .min()
+            .unwrap_or(FLASH_BASE)
+    }
+
+    /// "Hexadecimal Object File Format Specification" (Intel, 1988): data, end, and the two kinds of
+    /// upper address; start addresses mean nothing here.
+    fn parse_hex(text: &[u8]) -> Result<Self, ImageError> {
+        let damaged = || ImageError::Damaged("a line of Intel HEX");
+        let text = std::str::from_utf8(text).map_err(|_| damaged())?;
+        let mut segments: Vec<Segment> = Vec::new();
+        let mut upper = 0_u32;
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let record = hex_record(line).ok_or_else(damaged)?;
+            let (&[_, high, low, kind], data) = record.split_first_chunk().ok_or_else(damaged)?;
+            match (kind, data) {
+                (0, data) => {
+                    let address = upper.wrapping_add(u32::from(high) << 8 | u32::from(low));
+                    match segments.last_mut() {
+                        Some(last) if last.end() == Some(address) => last.bytes.extend(data),
+                        _ => segments.push(Segment {
+                            address,
+                            bytes: data.to_vec(),
+                            executable: true,
+                        }),
+                    }
+                }
+                (1, _) => break,
+                (2, &[high, low]) => upper = (u32::from(high) << 8 | u32::from(low)) << 4,
+                (4, &[high, low]) => upper = (u32::from(high) << 8 | u32::from(low)) << 16,
+                (3 | 5, _) => {}
+                _ => return Err(damaged()),
+            }
+        }
+        if segments.is_empty() {
+            return Err(ImageError::Empty);
+        }
+        Ok(Self { segments })
     }
 
     /// The loadable segments by their physical addresses: "System V ABI", chapter 5, and "ELF for
@@ -142,6 +198,28 @@ impl Image {
     }
 }
 
+impl Segment {
+    /// The address behind it.
+    fn end(&self) -> Option<u32> {
+        self.address
+            .checked_add(u32::try_from(self.bytes.len()).ok()?)
+    }
+}
+
+/// The bytes of a line of Intel HEX without its check sum, if its length and sum are right.
+fn hex_record(line: &str) -> Option<Vec<u8>> {
+    let digits = line.strip_prefix(':')?;
+    let byte = |index: usize| u8::from_str_radix(digits.get(index..index + 2)?, 16).ok();
+    let mut bytes: Vec<u8> = (0..digits.len())
+        .step_by(2)
+        .map(byte)
+        .collect::<Option<_>>()?;
+    let sum = bytes.iter().fold(0_u8, |sum, &byte| sum.wrapping_add(byte));
+    let count = usize::from(*bytes.first()?);
+    bytes.pop();
+    (sum == 0 && bytes.len() == count + 4).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +260,26 @@ mod tests {
         let mut flash = [0; 8];
         image.place(&mut flash).unwrap();
         assert_eq!(&flash, b"binary\xff\xff");
+    }
+
+    #[test]
+    fn intel_hex_is_placed_by_its_addresses() {
+        // Upper half 0x0800, four bytes at 0x0004 in two lines, the entry, the end.
+        let text = b":020000040800F2\r\n:02000400C0DE5C\r\n:02000600BEEF4B\r\n\
+                     :0400000508000005EA\r\n:00000001FF\r\n";
+        let image = Image::parse(text).unwrap();
+        assert_eq!(image.segments().len(), 1);
+        assert_eq!(image.segments()[0].address, FLASH_BASE + 4);
+        assert_eq!(image.segments()[0].bytes, [0xc0, 0xde, 0xbe, 0xef]);
+        for wrong in [&b":00000001FE"[..], b":0000000", b":02000000C0DE", b":\xff"] {
+            assert!(Image::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_behind_a_boot_loader_tells_where_it_begins() {
+        let image = Image::parse(&elf(FLASH_BASE + 0x2000, b"code")).unwrap();
+        assert_eq!(image.vector_table(), FLASH_BASE + 0x2000);
     }
 
     #[test]

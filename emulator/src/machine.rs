@@ -3,7 +3,7 @@
 use crate::chip::{Chip, Config, ResetCause};
 use crate::cpu::{Cpu, Exit};
 use crate::halt::Halt;
-use crate::image::{Image, ImageError};
+use crate::image::{FLASH_BASE, Image, ImageError};
 use crate::time::Time;
 
 /// A STM32F103 that runs what is in its flash.
@@ -12,6 +12,9 @@ pub struct Machine {
     cpu: Cpu,
     chip: Chip,
     resets: u64,
+    /// Where a boot loader that is not there would find the program's vector table, if that is not
+    /// at the beginning of the flash.
+    behind_loader: Option<u32>,
 }
 
 impl Machine {
@@ -22,15 +25,19 @@ impl Machine {
             cpu: Cpu::new(&chip),
             chip,
             resets: 0,
+            behind_loader: None,
         }
     }
 
-    /// Puts an image into the flash and resets the chip.
+    /// Puts an image into the flash and resets the chip. A program that does not begin where the
+    /// flash does is started, at every reset, as its boot loader would.
     ///
     /// # Errors
     /// [`ImageError`] if it does not fit.
     pub fn load(&mut self, image: &Image) -> Result<(), ImageError> {
         image.place(self.chip.flash_mut())?;
+        let table = image.vector_table();
+        self.behind_loader = (table != FLASH_BASE).then_some(table);
         self.reset(ResetCause::PowerOn);
         Ok(())
     }
@@ -39,6 +46,9 @@ impl Machine {
     pub fn reset(&mut self, cause: ResetCause) {
         self.chip.reset(cause, self.cpu.now());
         self.cpu.reset(&self.chip);
+        if let Some(table) = self.behind_loader {
+            self.cpu.start_at(&self.chip, table);
+        }
         self.resets += 1;
     }
 

@@ -41,7 +41,11 @@ fn run(args: &Args) -> Result<(), (u8, String)> {
         (BAD_INPUT, format!("{}: {error}", path.display()))
     };
     let bytes = fs::read(&args.image).map_err(|error| bad(&args.image, &error))?;
-    let image = Image::parse(&bytes).map_err(|error| bad(&args.image, &error))?;
+    let image = match args.at {
+        Some(address) => Image::parse_binary(&bytes, address),
+        None => Image::parse(&bytes),
+    };
+    let image = image.map_err(|error| bad(&args.image, &error))?;
     let chip = Config {
         flash_bytes: args.flash,
         sram_bytes: args.ram,

@@ -263,10 +263,12 @@ impl Chip {
             }
             Block::Afio => {
                 self.exti.write_afio(offset, value)?;
+                self.note_levels();
                 self.pins_changed(now);
                 None
             }
             Block::Exti => {
+                self.note_levels();
                 self.exti.write(offset, value)?;
                 None
             }

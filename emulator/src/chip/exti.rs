@@ -22,6 +22,8 @@ pub(super) struct Exti {
     falling: u32,
     software: u32,
     pending: u32,
+    /// Events sent so far.
+    events: u32,
     /// Levels of the lines when they were last looked at.
     levels: u32,
     /// AFIO_EVCR.
@@ -51,13 +53,12 @@ impl Exti {
         let value = value & LINES;
         match offset {
             0x00 => self.interrupt_mask = value,
-            0x04 if value != 0 => return Err(Refusal::NotModelled("an EXTI event")),
             0x04 => self.event_mask = value,
             0x08 => self.rising = value,
             0x0c => self.falling = value,
             0x10 => {
                 // A bit that goes from 0 to 1 makes its line pending (section 10.3.5).
-                self.pending |= value & !self.software & self.interrupt_mask;
+                self.trigger(value & !self.software);
                 self.software |= value;
             }
             0x14 => {
@@ -107,9 +108,22 @@ impl Exti {
         self.remap2 = 0;
     }
 
-    /// Whether any line could become pending at an edge.
+    /// Whether any line could do something at an edge.
     pub(super) fn watches_edges(&self) -> bool {
-        (self.rising | self.falling) & self.interrupt_mask != 0
+        (self.rising | self.falling) & (self.interrupt_mask | self.event_mask) != 0
+    }
+
+    /// Lines that have seen what they wait for.
+    fn trigger(&mut self, lines: u32) {
+        self.pending |= lines & self.interrupt_mask;
+        if lines & self.event_mask != 0 {
+            self.events = self.events.wrapping_add(1);
+        }
+    }
+
+    /// How many events have been sent to the core.
+    pub(super) fn events(&self) -> u32 {
+        self.events
     }
 
     /// Looks at the pins (`inputs` of a port) and the other lines (`others`, bits 16 to 18).
@@ -127,8 +141,16 @@ impl Exti {
         }
         let rose = levels & !self.levels & self.rising;
         let fell = !levels & self.levels & self.falling;
-        self.pending |= (rose | fell) & self.interrupt_mask;
+        self.trigger(rose | fell);
         self.levels = levels;
+    }
+
+    /// Takes the levels as they are: what a register changed about them is no edge.
+    pub(super) fn note(&mut self, inputs: impl Fn(Port) -> u32, others: u32) {
+        let (rising, falling) = (self.rising, self.falling);
+        (self.rising, self.falling) = (0, 0);
+        self.look(inputs, others);
+        (self.rising, self.falling) = (rising, falling);
     }
 
     /// The interrupt lines of the core that are high: RM0008 table 63.

@@ -109,14 +109,31 @@ impl Chip {
     /// Looks at a source again.
     pub(super) fn update(&mut self, source: Source, now: Time) {
         if source == Source::Exti && self.exti.watches_edges() {
-            let (pins, usb) = (&self.pins, &self.usb);
-            let wakes = if usb.wakes() { exti::USB_WAKE_UP } else { 0 };
-            let rings = if self.rtc.rings() { exti::RTC_ALARM } else { 0 };
-            self.exti.look(|port| pins.inputs(port), wakes | rings);
+            let others = self.internal_lines();
+            let pins = &self.pins;
+            self.exti.look(|port| pins.inputs(port), others);
         }
         let index = source.index();
         self.lines[index] = self.lines_of(source);
         self.events[index] = self.next_event_of(source, now);
+    }
+
+    /// The lines of EXTI that are no pins.
+    fn internal_lines(&self) -> u32 {
+        let wakes = if self.usb.wakes() {
+            exti::USB_WAKE_UP
+        } else {
+            0
+        };
+        let rings = if self.rtc.rings() { exti::RTC_ALARM } else { 0 };
+        wakes | rings
+    }
+
+    /// Levels of its lines as they are, before or after EXTI or AFIO is written.
+    pub(super) fn note_levels(&mut self) {
+        let others = self.internal_lines();
+        let pins = &self.pins;
+        self.exti.note(|port| pins.inputs(port), others);
     }
 
     /// Levels of the interrupt lines of a source: RM0008 rev 21, table 63.

@@ -46,6 +46,8 @@ pub struct Signals {
     pub stalled_until: Time,
     /// The chip is to be reset.
     pub reset: bool,
+    /// How many events the chip has sent so far: each wakes the core from WFE.
+    pub events: u32,
 }
 
 /// The chip around the core.

@@ -9,6 +9,9 @@ use super::nvic::{
 /// Cortex-M3 r1p1: PM0056 rev 6, section 4.4.2.
 const CPUID: u32 = 0x411f_c231;
 
+/// VTOR.TBLOFF: PM0056 rev 6, section 4.4.4.
+const VECTOR_TABLE_BITS: u32 = 0x3fff_ff80;
+
 /// AIRCR.VECTKEY: what must be written (DDI 0403E, section B3.2.6).
 const VECTOR_KEY: u32 = 0x05fa;
 /// AIRCR.VECTKEYSTAT: what is read.
@@ -85,6 +88,10 @@ impl Default for SystemControl {
 }
 
 impl SystemControl {
+    pub(super) fn set_vector_table(&mut self, address: u32) {
+        self.vector_table = address & VECTOR_TABLE_BITS;
+    }
+
     pub(super) fn vector_table(&self) -> u32 {
         self.vector_table
     }
@@ -235,6 +242,8 @@ impl Cpu {
                 self.system.faults &= !(value << (8 * (address & 3)));
                 return Ok(());
             }
+            // ITM's stimulus ports take what they are given.
+            0xe000_0000..=0xe000_007f => return Ok(()),
             _ if width != Width::Word => {
                 return Err(Refusal::Unpredictable(
                     "a part of a register is written that takes whole words only",
@@ -269,7 +278,7 @@ impl Cpu {
             | 0xe000_e288..=0xe000_e29c => {}
             0xe000_ed04 => return self.set_interrupt_control_state(value),
             // TBLOFF and TBLBASE: DDI 0337E, section 8.2.2 (bits 29 to 7).
-            0xe000_ed08 => self.system.vector_table = value & 0x3fff_ff80,
+            0xe000_ed08 => self.system.vector_table = value & VECTOR_TABLE_BITS,
             0xe000_ed0c => self.set_interrupt_control(value),
             0xe000_ed10 => {
                 self.system.scr = value & (SCR_SLEEP_ON_EXIT | SCR_DEEP | SCR_EVENT_ON_PEND);

@@ -88,6 +88,7 @@ impl Bus for Memory {
             cycle: Time::period_of(72_000_000),
             stalled_until: Time::ZERO,
             reset: false,
+            events: 0,
         }
     }
 
