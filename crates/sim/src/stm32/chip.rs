@@ -659,6 +659,7 @@ impl FarEnd for Chip {
                         let since = now;
                         loader.current = Some(Work { step, since, until });
                     }
+                    self.answer_waiting_read();
                 }
                 None => return,
             }

@@ -135,6 +135,19 @@ impl Chip {
         self.watch_host(now);
     }
 
+    /// The loader has begun to work: a read that has been waiting for it is told so, if the command
+    /// does not stretch (AN4221, section 2, "No-Stretch commands").
+    pub(super) fn answer_waiting_read(&mut self) {
+        let Some((loader, stretches_always)) = self.on_bus() else {
+            return;
+        };
+        let busy = loader.says_busy(stretches_always);
+        let Some(i2c) = &mut loader.i2c else { return };
+        if busy && i2c.transfer == Transfer::Read {
+            i2c.transfer = Transfer::Poll;
+        }
+    }
+
     /// Sets when the chip resets itself, now that something has happened: never between commands.
     pub(super) fn watch_host(&mut self, now: Instant) {
         let Some((loader, _)) = self.on_bus() else {

@@ -182,6 +182,16 @@ fn a_no_stretch_command_says_busy_until_it_is_done() {
     host.no_complaints();
 }
 
+/// A host that is faster than the loader: its read is there before the erase begins.
+#[test]
+fn a_read_that_waits_for_a_no_stretch_command_is_answered_busy_when_its_work_begins() {
+    let mut host = Host::open("stm32h743zi,i2c-hz=400000,hold-limit-ms=10");
+    host.says(&[0x45, 0xBA], ACK);
+    host.write(&[0xFF, 0xFF, 0x00]).expect("taken");
+    assert!(host.poll() > 0);
+    host.no_complaints();
+}
+
 #[test]
 fn protections_are_set_and_removed_in_their_own_messages() {
     let mut host = Host::open("stm32h743zi");
