@@ -305,7 +305,7 @@ pub(crate) struct StartObject {
     pub(crate) schema: &'static str,
     /// Nothing if the chip was not asked.
     pub(crate) part: Option<String>,
-    /// `reset` through the lines, or `jump` of the bootloader.
+    /// `reset` through the lines, `program` in RAM that asked for it, or `jump` of the bootloader.
     pub(crate) by: &'static str,
     pub(crate) address: Option<u64>,
 }

@@ -24,6 +24,7 @@ mod parts;
 mod pipeline;
 mod protect;
 mod reading;
+mod reset_program;
 mod resynchronise;
 mod sectors;
 mod speed;
@@ -40,6 +41,7 @@ pub use parts::{
 };
 pub use pipeline::Pipeline;
 pub use reading::Reading;
+pub use reset_program::ResetProgram;
 pub use sectors::SectorsError;
 pub use speed::SPEEDS;
 pub use synchronise::Synchronised;

@@ -32,8 +32,8 @@ pub(crate) fn reset(args: &ResetArgs, screen: &Screen) -> Result<(), Error> {
     }
     run.with_session(|session, info, _| {
         run.say_target(info);
-        session.reset()?;
-        show("flashwire/reset/1", Some(info), Started::Reset, screen)
+        let started = session.reset()?;
+        show("flashwire/reset/1", Some(info), started, screen)
     })
 }
 
@@ -54,6 +54,7 @@ fn show(
     }
     let (by, address) = match started {
         Started::Reset => ("reset", None),
+        Started::ResetByProgram => ("program", None),
         Started::Jumped(address) => ("jump", Some(address)),
     };
     let part = info.map(|info| info.part.clone());
@@ -69,6 +70,9 @@ fn show(
 pub(super) fn say_started(started: Started, screen: &Screen) {
     match started {
         Started::Reset => screen.say("reset into the application"),
+        Started::ResetByProgram => {
+            screen.say("reset by a program in RAM; what runs now is what BOOT0 says");
+        }
         Started::Jumped(address) => {
             screen.say(&format!("started the application at {address:#010x}"));
         }

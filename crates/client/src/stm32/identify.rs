@@ -96,7 +96,8 @@ impl Bootloader {
             .zip(part.bootloader_id_at)
             .and_then(|(window, at)| window.get(at))
             .map(|[id]| id);
-        if shared && !read_protected {
+        // Where it decides what the part is, or what its loader can be trusted with.
+        if (shared || part.has(Quirk::RamWriteCorrupt)) && !read_protected {
             if bootloader_id.is_none() {
                 bootloader_id = self.bootloader_id(&part)?;
             }

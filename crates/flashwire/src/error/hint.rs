@@ -594,12 +594,13 @@ areas than the ranges that were given would need. --sectors passes codes on as t
 pub(crate) static NO_RESET_LINE: Hint = Hint {
     code: "no-reset-line",
     exit: Exit::Refused,
-    likely: "the bootloader answered by itself, so that no wiring was tried",
+    likely: "no wiring is known, and this bootloader leaves no RAM for a program that resets the chip",
     remedy: "--reset dtr=nrst,rts=boot0 or how it is wired, or press the board's reset button",
     text: "\
-Resetting the chip needs a line of the port that is wired to NRST, and flashwire touches lines only
-when --reset says how they are wired, or after the chip did not answer as it is. The bootloader has
-no command for a reset. `flashwire run` starts the application without one.
+The bootloader has no command for a reset. flashwire resets a chip by a line of the port that is
+wired to NRST (--reset says how), or else by a few instructions that the bootloader writes to RAM.
+This chip's bootloader uses all of its RAM itself, or damages what is written there, or nobody knows
+what it uses. `flashwire run` starts the application without a reset.
 ",
 };
 

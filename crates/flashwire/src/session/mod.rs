@@ -195,16 +195,35 @@ impl Session {
         Ok(Started::Jumped(address))
     }
 
-    /// Resets the chip into its application. The session ends with it.
+    /// Resets the chip: into its application by the lines, where the way there is known; else by a
+    /// few instructions that the bootloader writes to RAM and starts, and then BOOT0 decides what
+    /// runs. The session ends with it.
     ///
     /// # Errors
-    /// No line is known to reset it, or the link failed.
-    pub fn reset(&mut self) -> Result<(), Error> {
+    /// No line is known to reset it, and its bootloader leaves no RAM for a program; or the link
+    /// failed.
+    pub fn reset(&mut self) -> Result<Started, Error> {
         self.stm32()?;
         if self.leave_by_lines()? {
-            return Ok(());
+            return Ok(Started::Reset);
         }
-        Err(Problem::NoResetLine.into())
+        self.reset_by_program()?;
+        Ok(Started::ResetByProgram)
+    }
+
+    /// Resets the chip by a few instructions in RAM, whatever lines are known. BOOT0 decides what
+    /// runs then. The session ends with it.
+    ///
+    /// # Errors
+    /// As [`reset`](Self::reset); the flash is read protected.
+    pub fn reset_by_program(&mut self) -> Result<(), Error> {
+        self.check_accessible(Access::Write)?;
+        let target = self.stm32()?;
+        let Some(program) = target.identity().reset_program() else {
+            return Err(Problem::NoResetLine.into());
+        };
+        let done = target.loader_mut().reset_by_program(&program);
+        done.map_err(|error| self.on_port(error))
     }
 
     /// Ends the session; on a bench, writes its files.
@@ -388,6 +407,8 @@ fn changed(plan: &Plan) -> Vec<Range<u64>> {
 pub enum Started {
     /// By a reset through the port's lines.
     Reset,
+    /// By a reset that a program in RAM asked for; what runs is decided by BOOT0.
+    ResetByProgram,
     /// By a jump of the bootloader, to this vector table.
     Jumped(u64),
 }

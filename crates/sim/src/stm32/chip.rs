@@ -306,7 +306,8 @@ impl Chip {
         };
         self.running = Running::Application(application);
         if in_ram {
-            match stub::run(entry, &self.memory) {
+            let empty = self.part.empty_check.then_some(&mut self.found_empty);
+            match stub::run(entry, &self.memory, empty) {
                 Ending::Runs => {}
                 Ending::SystemReset => self.reset(now),
                 Ending::OptionLoad => self.power_on(now),

@@ -26,29 +26,45 @@ const SYSTEM_RESET: u32 = 0x05FA_0004;
 const FLASH_CR: u32 = 0x4002_2010;
 const OBL_LAUNCH: u32 = 1 << 13;
 
+/// FLASH_ACR of C0, G0 and U0, and its bit EMPTY, which a program may write (RM0444, section 3.7.1).
+const FLASH_ACR: u32 = 0x4002_2000;
+const EMPTY: u32 = 1 << 16;
+
 /// Instructions looked at: stubs have fewer than 30.
 const MAX_INSTRUCTIONS: usize = 1000;
 
-/// Runs the program at `entry`.
-pub(super) fn run(entry: u32, memory: &Memory) -> Ending {
+/// Runs the program at `entry`. `empty` is what the chip remembers of its flash on parts that look at
+/// that at power-on only; the program may correct it.
+pub(super) fn run(entry: u32, memory: &Memory, empty: Option<&mut bool>) -> Ending {
+    let mut flag = empty;
     let mut cpu = Cpu {
+        empty: flag.as_deref().copied(),
         registers: [0; 16],
         pc: entry,
         negative: false,
         zero: false,
         carry: false,
     };
+    let mut ending = Ending::Runs;
     for _ in 0..MAX_INSTRUCTIONS {
         match cpu.step(memory) {
             Some(None) => {}
-            Some(Some(ending)) => return ending,
+            Some(Some(end)) => {
+                ending = end;
+                break;
+            }
             None => break,
         }
     }
-    Ending::Runs
+    if let (Some(flag), Some(now)) = (&mut flag, cpu.empty) {
+        **flag = now;
+    }
+    ending
 }
 
 struct Cpu {
+    /// The bit EMPTY, on parts that have it.
+    empty: Option<bool>,
     registers: [u32; 16],
     pc: u32,
     negative: bool,
@@ -101,12 +117,19 @@ impl Cpu {
             0b01001 => self.registers[rd8] = memory.word((pc & !3).wrapping_add(4 * imm8))?,
             0b01100 => {
                 let address = self.registers[rn].wrapping_add(4 * imm5);
-                return Some(store(address, self.registers[rd]));
+                let value = self.registers[rd];
+                if address == FLASH_ACR && self.empty.is_some() {
+                    self.empty = Some(value & EMPTY != 0);
+                }
+                return Some(store(address, value));
             }
             0b01101 => {
                 let address = self.registers[rn].wrapping_add(4 * imm5);
-                // Peripheral registers read 0.
-                self.registers[rd] = memory.word(address).unwrap_or(0);
+                // Other peripheral registers read 0.
+                self.registers[rd] = match self.empty {
+                    Some(true) if address == FLASH_ACR => EMPTY,
+                    _ => memory.word(address).unwrap_or(0),
+                };
             }
             0b10111 if code == 0xBF00 => {}
             0b11010 | 0b11011 => {

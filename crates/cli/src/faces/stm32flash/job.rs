@@ -277,12 +277,12 @@ impl Work<'_> {
     fn leave(&mut self) -> Result<(), Error> {
         if !self.reset {
             return match leaves_by_lines(self.arguments) {
-                true => self.session.reset(),
+                true => self.session.reset().map(drop),
                 false => Ok(()),
             };
         }
         self.talk.line("\nResetting device...");
-        let left = self.session.reset();
+        let left = self.session.reset().map(drop);
         let word = if left.is_ok() { "done" } else { "failed" };
         self.talk.line(&format!("Reset {word}."));
         left
