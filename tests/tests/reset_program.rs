@@ -134,6 +134,12 @@ impl Bus for Chip {
         Ok(())
     }
 
+    fn stop(&mut self, pc: u32) -> Result<u64, Halt> {
+        panic!("at {pc:#x}: these programs never stop the clocks");
+    }
+
+    fn wake(&mut self, _: Time) {}
+
     fn complain(&mut self, _: Time, pc: u32, text: &str) {
         panic!("at {pc:#x}: {text}");
     }
@@ -226,7 +232,7 @@ fn a_chip_that_takes_itself_for_empty_is_corrected_where_it_is_not() {
 fn application(bench: &Bench) -> Vec<u8> {
     let part = bench.chip().part();
     let stack = part.ram[0].end;
-    let entry = part.flash.start + 8 | 1;
+    let entry = (part.flash.start + 8) | 1;
     [stack.to_le_bytes(), entry.to_le_bytes()].concat()
 }
 
