@@ -5,8 +5,10 @@
 //! library and prints; what is done is the same as behind flashwire's own commands. What differs on
 //! purpose is said in `docs/` beside every option.
 
+mod argparse;
 mod getopt;
 mod stm32flash;
+mod stm32loader;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -21,10 +23,16 @@ struct Face {
     run: fn(&str, &[OsString]) -> ExitCode,
 }
 
-const FACES: &[Face] = &[Face {
-    name: "stm32flash",
-    run: stm32flash::run,
-}];
+const FACES: &[Face] = &[
+    Face {
+        name: "stm32flash",
+        run: stm32flash::run,
+    },
+    Face {
+        name: "stm32loader",
+        run: stm32loader::run,
+    },
+];
 
 /// Runs the face that the program's name or its first word asks for, if one does.
 pub(crate) fn run(words: &[OsString]) -> Option<ExitCode> {

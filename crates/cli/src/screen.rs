@@ -38,6 +38,11 @@ impl Screen {
         let _ = write!(error, "{question}").and_then(|()| error.flush());
     }
 
+    /// Says what even `--quiet` does not silence.
+    pub(crate) fn always(&self, text: &str) {
+        human(text);
+    }
+
     /// Says more, with `--verbose`.
     pub(crate) fn detail(&self, text: &str) {
         if self.args.verbose {

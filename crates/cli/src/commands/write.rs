@@ -131,7 +131,11 @@ fn options(args: &WriteArgs) -> Result<WriteOptions, Error> {
         Some(None) => folder().map_or(BackupOptions::None, BackupOptions::Everything),
         None => folder().map_or(BackupOptions::None, BackupOptions::WhatIsRead),
     };
-    Ok(WriteOptions { plan, backup })
+    Ok(WriteOptions {
+        plan,
+        backup,
+        assume_erased: false,
+    })
 }
 
 /// What is going to happen, in a line or two.

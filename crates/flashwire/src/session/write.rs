@@ -23,6 +23,9 @@ pub struct WriteOptions {
     pub plan: Options,
     /// What becomes of the old content.
     pub backup: BackupOptions,
+    /// Somebody has erased all that the file covers, so that nobody needs to look first. Only with
+    /// [`Options::verify`]: what was not erased after all is found by that alone.
+    pub assume_erased: bool,
 }
 
 /// What becomes of the old content that is read before it is erased.
@@ -206,7 +209,7 @@ impl Session {
             // What has to be read anyway is had, for the plan and for the backup.
             needs.iter_mut().for_each(|need| need.look = Look::Read);
         }
-        let current = if self.read_protected() {
+        let current = if self.read_protected() || options.assume_erased && options.plan.verify {
             // Taking the protection away, without which nothing can be written, erases everything.
             blank(&geometry)
         } else {
