@@ -51,6 +51,12 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             job.screen.error(&error);
+            if error.hint().code == "format-disagrees" {
+                // The options that errors name are flashwire's.
+                job.screen.always(
+                    "  stm32loader has no --format: rename the file, or `flashwire write --format`",
+                );
+            }
             match error.exit() {
                 Exit::Cancelled => Exit::Cancelled as u8,
                 _ => FAILED,
@@ -229,10 +235,9 @@ impl Job<'_> {
                 Some(length) => Some(self.erased_range(&flash, length)?),
                 None => None,
             };
-            let job = session.plan_erase(range, false)?;
-            session
-                .execute(&job, &mut self.view)
-                .map_err(|error| self.erase_failed(error))?;
+            let job = session.plan_erase(range, false);
+            let job = job.map_err(|error| self.erase_failed(error))?;
+            session.execute(&job, &mut self.view)?;
         }
         let Some(firmware) = firmware else {
             return Ok(());
@@ -257,9 +262,7 @@ impl Job<'_> {
             };
             let job = session.plan_write(firmware, &name, &options, &mut self.view);
             let job = job.map_err(|error| self.erase_failed(error))?;
-            session
-                .execute(&job, &mut self.view)
-                .map_err(|error| self.erase_failed(error))?;
+            session.execute(&job, &mut self.view)?;
         } else {
             let job = session.plan_verify(firmware, &name)?;
             session.execute(&job, &mut self.view)?;
