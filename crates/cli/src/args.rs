@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Take the options of stm32flash 0.7 (`flashwire stm32flash -h`); also under that name
     #[command(name = "stm32flash", disable_help_flag = true)]
     Stm32flash(FaceArgs),
+    /// Take the options of stm32loader 0.7.1 (`flashwire stm32loader -h`); also under that name
+    #[command(name = "stm32loader", disable_help_flag = true)]
+    Stm32loader(FaceArgs),
     /// Explain an error code at length
     Explain(ExplainArgs),
     /// Print a completion script for a shell

@@ -49,6 +49,7 @@ pub(crate) fn run(words: &[OsString]) -> Option<ExitCode> {
 pub(crate) fn run_command(command: &Command) -> Option<ExitCode> {
     match command {
         Command::Stm32flash(face) => Some(stm32flash::run("flashwire stm32flash", &face.words)),
+        Command::Stm32loader(face) => Some(stm32loader::run("flashwire stm32loader", &face.words)),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use flashwire::images::{self, Firmware, LoadOptions};
 use flashwire::{
     CancelFlag, EraseChoice, Error, Exit, Format, Image, Info, Mismatch, OpenOptions, Parity,
-    PlanOptions, Port, Problem, Segment, Session, Speed, WriteOptions, reset_by_lines,
+    PlanOptions, Port, Problem, Segment, Session, Speed, WriteOptions,
 };
 
 use super::arguments::{Arguments, Verbosity};
@@ -87,32 +87,18 @@ impl Job<'_> {
         signals::raise_on_signals(&self.cancel, &self.screen, STOPPING);
         let options = self.open_options()?;
         self.screen.say("Activating bootloader (select UART)");
-        let mut session = match Session::open(options, &mut self.view) {
-            Ok(session) => session,
-            Err(error) => {
-                self.leave_unanswered(&error);
-                return Err(error);
+        let mut session = Session::open(options, &mut self.view).inspect_err(|error| {
+            if error.exit() == Exit::Silent {
+                self.screen.always(
+                    "Can't init into bootloader. Ensure that BOOT0 is enabled and reset the device.",
+                );
             }
-        };
+        })?;
         let done = self.act(&mut session, files);
         // A board without such lines stays as it is.
         let _ = session.reset();
         let closed = session.close();
         done.and(closed)
-    }
-
-    /// What answered nothing is reset into its application all the same.
-    fn leave_unanswered(&self, error: &Error) {
-        if !matches!(error.exit(), Exit::Silent | Exit::Failed) {
-            return;
-        }
-        let words =
-            "Can't init into bootloader. Ensure that BOOT0 is enabled and reset the device.";
-        self.screen.always(words);
-        if let Ok(mut options) = self.open_options() {
-            // The first error is the one to be told.
-            let _ = reset_by_lines(&mut options);
-        }
     }
 
     fn open_files(&self) -> Result<Files, Error> {
