@@ -18,8 +18,9 @@ use flashwire_sim::stm32::{ChipState, Phase};
 
 use crate::board::{Board, F103, assert_same_flash};
 use crate::desk::{self, Desk, Ended};
+use crate::gpio::{self, Computer, What};
 use crate::served::{Guard, Remains, Served};
-use crate::{built, judge, preload};
+use crate::{built, judge};
 
 /// A tool that flashwire has a face of.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +67,9 @@ pub struct Row {
     pub may_complain: &'static [&'static str],
     /// Whether the last run's standard output is data, and so the same.
     pub prints_data: bool,
+    /// Whether the board hangs on GPIO lines of the computer ([`gpio`](crate::gpio)), which are then
+    /// to be moved alike.
+    pub gpio: bool,
     /// Whether the chip resets itself at the end: the original leaves its loader ungreeted, ours has
     /// greeted it again to see what has become of the chip.
     pub resets_itself: bool,
@@ -150,6 +154,8 @@ struct Side {
     ended: Vec<Ended>,
     remains: Remains,
     files: BTreeMap<PathBuf, Vec<u8>>,
+    /// What was done to GPIO lines.
+    lines: Vec<String>,
 }
 
 /// Which of the two.
@@ -172,6 +178,7 @@ impl Row {
         both_say: &[],
         may_complain: &[],
         prints_data: false,
+        gpio: false,
         resets_itself: false,
         differs: None,
     };
@@ -244,6 +251,7 @@ impl Row {
             }
         };
         assert_eq!(doing(ours), doing(original), "state\n{told}");
+        assert_eq!(ours.lines, original.lines, "GPIO lines\n{told}");
         let names = |side: &Side| side.files.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(ours), names(original), "files\n{told}");
         for (name, content) in &original.files {
@@ -285,6 +293,8 @@ impl Row {
         }
         // Both see the board under the same name.
         symlink(board.port(), folder.join("port")).expect("there is room for links");
+        let computer = Computer::default().wired_to(&board.place());
+        let gpio = self.gpio.then(|| computer.start());
         let tools = desk.file("tools");
         fs::create_dir(&tools).expect("there is room for folders");
         symlink(who.program(tool), tools.join(tool.name)).expect("there is room for links");
@@ -304,7 +314,10 @@ impl Row {
                 }
             };
             command.current_dir(&folder);
-            preload::into(&mut command, &board.port());
+            board.attach(&mut command);
+            if let Some(gpio) = &gpio {
+                gpio.attach(&mut command);
+            }
             match run.input {
                 Some(input) => {
                     let file = desk.put("input", input());
@@ -317,10 +330,12 @@ impl Row {
             ended.push(desk::run(&mut command));
         }
         let files = files(&folder);
+        let moved = gpio.map(|gpio| gpio.take_events()).unwrap_or_default();
         Side {
             ended,
             remains: board.finish(),
             files,
+            lines: moved.iter().filter_map(level).collect(),
         }
     }
 }
@@ -380,6 +395,15 @@ impl Side {
         let all: String = self.ended.iter().map(said).collect();
         let last = |line: &str| line.rsplit('\r').next().unwrap_or_default().to_owned() + "\n";
         all.lines().map(last).collect()
+    }
+}
+
+/// A line that was driven; who had it in between is its own affair.
+fn level(event: &gpio::Event) -> Option<String> {
+    match event.what {
+        What::High => Some(format!("{} high", event.line)),
+        What::Low => Some(format!("{} low", event.line)),
+        What::Taken | What::Input | What::Released => None,
     }
 }
 

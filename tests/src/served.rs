@@ -161,12 +161,17 @@ impl Served {
     /// lines, or an I2C bus.
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        if self.is_bus {
-            i2c::attach(&mut command, &self.place(), "");
-        } else {
-            preload::into(&mut command, &self.place());
-        }
+        self.attach(&mut command);
         command
+    }
+
+    /// Lets the program find the bench at its [`port`](Self::port).
+    pub fn attach(&self, program: &mut Command) {
+        if self.is_bus {
+            i2c::attach(program, &self.place(), "");
+        } else {
+            preload::into(program, &self.place());
+        }
     }
 
     /// Ends the server.

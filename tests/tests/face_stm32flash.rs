@@ -87,6 +87,30 @@ fn at_page_4(board: &Board) -> Vec<u8> {
     content
 }
 
+/// Two pieces of the image, in pages 0 and 4 of an F103.
+fn hex_with_gap() -> Vec<u8> {
+    let mut text = hex(0x0800_0000, &board::image()[..512]);
+    text.truncate(text.len() - ":00000001FF\n".len());
+    text.extend(hex(0x0800_1000, &board::image()[..512]));
+    text
+}
+
+fn around_the_gap(board: &Board) -> Vec<u8> {
+    let mut content = board.old_content();
+    for page in [0, 0x1000] {
+        content[page..page + 1024].fill(board.erased);
+        content[page..page + 512].copy_from_slice(&board::image()[..512]);
+    }
+    content
+}
+
+/// The image from 0x104 on, and everything else as it was.
+fn in_the_middle(board: &Board) -> Vec<u8> {
+    let mut content = board.old_content();
+    content[0x104..0x104 + board::image().len()].copy_from_slice(&board::image());
+    content
+}
+
 const WRITING: &[Row] = &[
     Row {
         name: "write, verify and start",
@@ -291,6 +315,76 @@ const REFUSALS: &[Row] = &[
         ..Row::ON_F103
     },
     Row {
+        name: "a start in the middle of a page",
+        files: &[IMAGE],
+        runs: &[Run::both("-b230400 -v -S 0x08000104 -w image.bin port", 0)],
+        differs: Some(Difference {
+            why: "the original loses what is in the page before the start, and behind the end",
+            ours_says: "Done.",
+            ours_leaves: in_the_middle,
+        }),
+        ..Row::ON_F103
+    },
+    Row {
+        name: "Intel HEX with a gap",
+        files: &[("gap.hex", hex_with_gap)],
+        runs: &[Run::both("-b230400 -v -w gap.hex port", 0)],
+        differs: Some(Difference {
+            why: "the original erases the pages of the gap as well",
+            ours_says: "Done.",
+            ours_leaves: around_the_gap,
+        }),
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a part smaller than its product id",
+        board: F103C8,
+        before: Board::blank,
+        files: &[("out.bin", Vec::new)],
+        runs: &[Run::apart("-b230400 -r out.bin port", 1, 0)],
+        differs: Some(Difference {
+            why: "the original reads on behind the end of the flash, and fails there",
+            ours_says: "Read address 0x08010000 (100.00%) Done.",
+            ours_leaves: Board::blank,
+        }),
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a checksum that the chip computes",
+        board: G0B1,
+        before: Board::blank,
+        runs: &[Run::apart("-b115200 -C port", 1, 0)],
+        differs: Some(Difference {
+            why: "the original leaves out what a UART has to be told: polynomial and initial value",
+            ours_says: "CRC(0x08000000-0x08080000) = 0x",
+            ours_leaves: Board::blank,
+        }),
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a byte that is hurt on its way to the chip",
+        keys: ",faults=flip@3000:out",
+        may_complain: &["with a wrong check"],
+        files: &[IMAGE],
+        runs: &[Run::apart("-b230400 -v -w image.bin port", 1, 0)],
+        differs: Some(Difference {
+            why: "the original gives up when the loader refuses a block",
+            ours_says: "Done.",
+            ours_leaves: Board::touched_content,
+        }),
+        ..Row::ON_F103
+    },
+    Row {
+        name: "too much on standard input for the pages of -e",
+        runs: &[Run::apart("-b230400 -e 2 -w - port", 0, 1).fed(board::image)],
+        differs: Some(Difference {
+            why: "the original writes what fits and says it is done",
+            ours_says: "more than the pages of -e",
+            ours_leaves: Board::old_content,
+        }),
+        ..Row::ON_F103
+    },
+    Row {
         name: "an S-record file",
         files: &[("image.srec", srec_image)],
         runs: &[Run::both("-b230400 -v -w image.srec port", 0)],
@@ -356,6 +450,14 @@ const READING: &[Row] = &[
     Row {
         name: "the speed by default",
         runs: &[Run::both("port", 0)],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "the speed that the port has",
+        runs: &[
+            Run::script("stty -F port 38400 parenb"),
+            Run::both("-b 0 -S 0x08000000:4 -r out.bin port", 0),
+        ],
         ..Row::ON_F103
     },
     Row {
@@ -659,8 +761,187 @@ const LINES: &[Row] = &[
         ..Row::ON_F103
     },
     Row {
+        name: "GPIO lines lead into the loader and out of it",
+        keys: ",boot0=low,wiring=gpio17-nrst+gpio18-boot0,button=none",
+        gpio: true,
+        before: Board::fresh_content,
+        runs: &[Run::both(
+            "-b115200 -i 530,-529,529,:-530,-529,529 -S 0x08000000:4 -r out.bin port",
+            0,
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a break",
+        keys: ",wiring=brk-nrst,button=none",
+        runs: &[Run::both("-b115200 -i brk, port", 0)],
+        ..Row::ON_F103
+    },
+    Row {
         name: "a word that is no line",
         runs: &[Run::both("-b115200 -i rtsx port", 1)],
+        ..Row::ON_F103
+    },
+];
+
+const I2C: &[Row] = &[
+    Row {
+        name: "look on an I2C bus",
+        board: H743,
+        keys: ",bus=i2c",
+        runs: &[Run::both("-a 0x4E /dev/i2c-1", 0)],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "write on an I2C bus",
+        board: H743,
+        keys: ",bus=i2c",
+        before: Board::blank,
+        files: &[IMAGE],
+        runs: &[Run::both("-a 0x4E -v -w image.bin /dev/i2c-1", 0)],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "read on an I2C bus",
+        board: H743,
+        keys: ",bus=i2c",
+        runs: &[Run::both(
+            "-a 0x4E -S 0x08000000:1000 -r out.bin /dev/i2c-1",
+            0,
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "nobody on an I2C bus",
+        board: H743,
+        keys: ",bus=i2c",
+        runs: &[Run::both("-a 0x39 /dev/i2c-1", 1)],
+        ..Row::ON_F103
+    },
+];
+
+/// STM32H743ZI: 16 sectors of 128 KiB in two banks (RM0433, section 4.3.5, table 15).
+const H743: Board = Board {
+    bench: "stm32h743zi,flash-percent=10",
+    family: None,
+    unit_bytes: 128 << 10,
+    flash_bytes: 2 << 20,
+    erased: 0xFF,
+};
+
+/// STM32G0B1RE: 256 pages of 2 KiB (RM0444, section 3.3.1, table 10). Its loader has Get Checksum.
+const G0B1: Board = Board {
+    bench: "stm32g0b1re,flash-percent=10",
+    family: Some("G0"),
+    unit_bytes: 2048,
+    flash_bytes: 512 << 10,
+    erased: 0xFF,
+};
+
+/// STM32F103C8: half of what its product id stands for (DS5319, table 2).
+const F103C8: Board = Board {
+    bench: "stm32f103c8,flash-percent=10",
+    family: Some("F1"),
+    unit_bytes: 1024,
+    flash_bytes: 64 << 10,
+    erased: 0xFF,
+};
+
+/// Scripts as people have them around the original.
+const SCRIPTS: &[Row] = &[
+    Row {
+        name: "a flash target",
+        files: &[("app.hex", hex_image)],
+        runs: &[Run::script(
+            r#"set -e
+            PORT=${PORT:-port} BAUD=${BAUD:-230400}
+            test -e "$PORT"
+            stm32flash -b "$BAUD" -w app.hex -v -g 0x0 "$PORT""#,
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a line of boards",
+        keys: WIRED,
+        files: &[IMAGE],
+        runs: &[Run::script(
+            r#"for serial in 1 2 3; do
+                if stm32flash -b 115200 -i '-rts&dtr,-dtr,:rts&dtr,-dtr' -R -v -w image.bin port \
+                    | grep -q 'Wrote and verified address 0x08001388 (100.00%) Done.'
+                then echo "$serial pass" >> tested
+                else echo "$serial FAIL" >> tested
+                fi
+            done"#,
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "unlock, then write",
+        guard: Guard::Reading,
+        files: &[IMAGE],
+        runs: &[Run::script(
+            "stm32flash -b 115200 -w image.bin port > /dev/null 2>&1 || {
+                stm32flash -b 115200 -k port && sleep 1 &&
+                stm32flash -b 115200 -v -w image.bin -g 0 port
+            }",
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "which chip is it?",
+        runs: &[Run::script(
+            r"id=$(stm32flash port | sed -n 's/^Device ID *: *\(0x[0-9a-fA-F]*\).*/\1/p')
+            case $id in
+                0x0410) echo F103 > chip ;;
+                *) exit 1 ;;
+            esac",
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a backup that is compared",
+        before: Board::fresh_content,
+        files: &[IMAGE],
+        runs: &[Run::script(
+            "stm32flash -b 230400 -S 0x08000000:5000 -r backup.bin port && cmp backup.bin image.bin",
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "data in a pipe",
+        before: Board::fresh_content,
+        runs: &[Run::script(
+            "stm32flash -b 230400 -S 0x08000000:256 -r - port 2> /dev/null | cksum > sum",
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a serial number beside the program",
+        before: Board::fresh_content,
+        runs: &[Run::script(
+            r"printf '\001\002\003\004' |
+            stm32flash -b 115200 -e 0 -S 0x0801FC00:4 -v -w - port",
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "a checksum that is written down",
+        before: Board::fresh_content,
+        runs: &[Run::script(
+            r"stm32flash -b 230400 -C -S 0x08000000:5000 port 2> /dev/null |
+            grep -o 'CRC(.*) = 0x[0-9a-f]*' > crc && test -s crc",
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "trying until it answers",
+        before: Board::fresh_content,
+        runs: &[Run::script(
+            "for baud in 12345 57600; do
+                stm32flash -b $baud -g 0x08000000 port && exit 0
+            done
+            exit 1",
+        )],
         ..Row::ON_F103
     },
 ];
@@ -802,6 +1083,18 @@ fn programs_are_started_alike() {
 #[ignore = "needs stm32flash 0.7"]
 fn lines_move_alike() {
     check_all(STM32FLASH, LINES);
+}
+
+#[test]
+#[ignore = "needs stm32flash 0.7"]
+fn buses_are_used_alike() {
+    check_all(STM32FLASH, I2C);
+}
+
+#[test]
+#[ignore = "needs stm32flash 0.7"]
+fn scripts_run_as_they_are() {
+    check_all(STM32FLASH, SCRIPTS);
 }
 
 #[test]

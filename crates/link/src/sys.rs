@@ -188,6 +188,16 @@ pub(crate) fn set_low_latency(file: &File) -> io::Result<()> {
     check(unsafe { libc::ioctl(fd, libc::TIOCSSERIAL, &serial) })
 }
 
+/// The speed at which a terminal sends, in bits per second, whatever it says of the other direction.
+#[cfg(target_os = "linux")]
+pub(crate) fn output_speed(file: &File) -> io::Result<u32> {
+    let mut settings = MaybeUninit::<libc::termios2>::zeroed();
+    // SAFETY: TCGETS2 writes one termios2.
+    check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TCGETS2 as _, settings.as_mut_ptr()) })?;
+    // SAFETY: every pattern of bits is a valid termios2, and it was zeroed.
+    Ok(unsafe { settings.assume_init() }.c_ospeed)
+}
+
 /// What an I2C controller can do: a sum of `I2C_FUNC_*`. Linux, `include/uapi/linux/i2c-dev.h`.
 #[cfg(target_os = "linux")]
 pub(crate) fn i2c_functions(bus: &impl AsRawFd) -> io::Result<u64> {

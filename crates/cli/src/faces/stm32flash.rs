@@ -7,6 +7,7 @@ mod talk;
 mod write;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use arguments::Asked;
@@ -21,7 +22,8 @@ pub(super) fn run(name: &str, words: &[OsString]) -> ExitCode {
     let arguments = match arguments::parse(words, posix) {
         Asked::Job(arguments) => arguments,
         Asked::Help => {
-            eprint!("{}", arguments::help(name));
+            // Who does not want to read it to its end may stop.
+            let _ = io::stdout().write_all(arguments::help(name).as_bytes());
             return ExitCode::SUCCESS;
         }
         Asked::Wrong(what) => {

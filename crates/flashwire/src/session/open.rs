@@ -82,7 +82,7 @@ impl OpenOptions {
 /// How fast to talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speed {
-    /// At this many bits per second.
+    /// At this many bits per second; 0 is the speed that a serial port has been given before.
     Baud(u32),
     /// As fast as works, found out by trying. Needs lines that reset the chip.
     Max,
@@ -270,6 +270,14 @@ pub(crate) fn open_place(place: &Place, settings: Settings) -> Result<Opened, Er
             link: name.clone(),
             source,
         })
+    };
+    let settings = match (settings.baud, place) {
+        // Only a serial port has one before.
+        (0, Place::Tcp { .. } | Place::Bench(_)) => Settings {
+            baud: DEFAULT_BAUD,
+            ..settings
+        },
+        _ => settings,
     };
     match place {
         #[cfg(feature = "os")]

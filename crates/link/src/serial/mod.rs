@@ -45,7 +45,7 @@ use crate::{Deadline, Instant, Line, LineChange, Link, LinkError, Parity, Settin
 /// both ends together have 0.5 / 10.5 = 47 per mille.
 const SPEED_TOLERANCE_PERMILLE: u64 = 47;
 
-/// Opens the port `path` and sets it up.
+/// Opens the port `path` and sets it up. A speed of 0 is the one that the port has.
 ///
 /// # Errors
 /// * [`LinkError::NotFound`]: there is no such port.
@@ -56,9 +56,17 @@ const SPEED_TOLERANCE_PERMILLE: u64 = 47;
 ///   being opened; in particular a FIFO does not hang.
 /// * [`LinkError::Unsupported`]: the speed cannot be set.
 pub fn open(path: &str, settings: Settings) -> Result<SerialLink, LinkError> {
+    let port = Port::open(path)?;
+    let baud = match settings.baud {
+        0 => port.speed_before().ok_or_else(|| {
+            LinkError::Unsupported("the speed that it has: it does not say which".to_owned())
+        })?,
+        baud => baud,
+    };
+    let settings = Settings { baud, ..settings };
     let mut link = SerialLink {
         name: path.to_owned(),
-        port: Port::open(path)?,
+        port,
         clock: Clock::start(),
         settings,
         input: Input::default(),

@@ -126,6 +126,16 @@ impl Port {
         self.tty.baud_rate().ok().filter(|_| self.has_speed)
     }
 
+    /// The speed in force before anybody sets one, if the port tells.
+    pub(super) fn speed_before(&self) -> Option<u32> {
+        // A terminal whose speed nobody has ever set says none for the way in.
+        #[cfg(target_os = "linux")]
+        let speed = sys::output_speed(&self.file).ok();
+        #[cfg(not(target_os = "linux"))]
+        let speed = self.baud();
+        speed.filter(|speed| *speed > 0)
+    }
+
     /// Bytes that were sent and wait in the computer for the wire.
     pub(super) fn queued(&self) -> Result<usize, LinkError> {
         match self.tty.bytes_to_write() {

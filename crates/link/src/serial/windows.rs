@@ -103,6 +103,11 @@ impl Port {
         self.com.baud_rate().ok()
     }
 
+    /// The speed in force before anybody sets one, if the port tells.
+    pub(super) fn speed_before(&self) -> Option<u32> {
+        self.baud().filter(|speed| *speed > 0)
+    }
+
     /// Bytes that were sent and wait in the computer for the wire.
     pub(super) fn queued(&self) -> Result<usize, LinkError> {
         let count = self.com.bytes_to_write().map_err(broken_port)?;
