@@ -129,7 +129,7 @@ pub(crate) enum ProgressKind {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
-    /// Where the target is: /dev/ttyUSB0, COM5, tcp:HOST:PORT, sim:BENCH
+    /// Where the target is: /dev/ttyUSB0, COM5, tcp:HOST:PORT, stm32-i2c:/dev/i2c-1@0x39, sim:BENCH
     #[arg(short, long, env = "FLASHWIRE_PORT", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) port: Option<String>,
     /// Line speed, or `max` for the fastest that works [default: 115200]
@@ -160,6 +160,10 @@ pub(crate) struct ListArgs {
     /// Show the simulated benches too
     #[arg(long)]
     pub(crate) sim: bool,
+    /// Ask every address of an I2C bus (/dev/i2c-1) whether a device is there. Some devices lock up
+    /// when they are asked: STM32 bootloaders before protocol 1.2 do, for seconds
+    #[arg(long, value_name = "BUS", value_hint = ValueHint::FilePath)]
+    pub(crate) i2c_scan: Option<String>,
 }
 
 #[derive(Debug, Args)]

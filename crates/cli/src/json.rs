@@ -315,6 +315,10 @@ pub(crate) struct StartObject {
 pub(crate) struct ListObject {
     pub(crate) schema: &'static str,
     pub(crate) ports: Vec<PortObject>,
+    pub(crate) i2c_buses: Vec<I2cBusObject>,
+    /// Who is on the bus that was to be scanned, as ports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) i2c_devices: Option<Vec<String>>,
     pub(crate) benches: Vec<BenchObject>,
 }
 
@@ -325,6 +329,12 @@ pub(crate) struct PortObject {
     pub(crate) driver: Option<String>,
     pub(crate) aliases: Vec<String>,
     pub(crate) usb: Option<UsbObject>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct I2cBusObject {
+    pub(crate) bus: String,
+    pub(crate) controller: Option<String>,
 }
 
 #[derive(Serialize)]

@@ -71,6 +71,7 @@ pub(crate) fn open_options(
         ParityKind::None => Parity::None,
         ParityKind::Odd => Parity::Odd,
     });
+    options.frame = args.loader.frame.unwrap_or_default();
     if let Some(retries) = args.loader.retries {
         options.retries = retries;
     }

@@ -35,7 +35,7 @@ mod write_protection;
 pub use bootloader::{Bootloader, Options};
 pub use error::{Error, Phase, Step};
 pub use identify::{Identity, UniqueId};
-pub use interface::{FrameLimits, Interface};
+pub use interface::{FrameLimits, Interface, ParseFrameError};
 pub use parts::{
     Family, Layout, LayoutError, Part, Parts, PartsError, PartsErrorKind, Quirk, Timing,
 };

@@ -8,6 +8,7 @@ mod server;
 use crate::port::Method;
 
 pub use flashwire_sim::BenchInfo;
+pub(crate) use flashwire_sim::method_of;
 #[cfg(feature = "os")]
 pub use server::Server;
 
@@ -20,13 +21,4 @@ pub fn benches() -> Vec<BenchInfo> {
             .any(|method| method.word() == bench.method)
     });
     benches
-}
-
-/// The method by which a bench is talked to, by the text after `sim:`; `None` if there is no such
-/// bench.
-pub(crate) fn method_of(spec: &str) -> Option<&'static str> {
-    let name = spec.split(',').next().unwrap_or(spec);
-    let benches = flashwire_sim::benches();
-    let bench = benches.into_iter().find(|bench| bench.name == name)?;
-    Some(bench.method)
 }

@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod error;
 pub mod families;
 pub mod files;
+pub mod i2c;
 pub mod images;
 pub mod number;
 pub mod parts;
@@ -31,7 +32,7 @@ mod shared;
 mod watch;
 
 pub use error::{Error, Exit, Hint, Problem};
-pub use flashwire_client::stm32::{Parts, Pipeline};
+pub use flashwire_client::stm32::{FrameLimits, Parts, Pipeline};
 pub use flashwire_link::reset::ResetSpec;
 pub use flashwire_link::{CancelFlag, Parity};
 #[cfg(feature = "os")]

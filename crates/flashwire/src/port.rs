@@ -10,6 +10,7 @@
 //! `serprog:ip=HOST:PORT`, with `spispeed=` and `cs=` (flashrom(8), "serprog").
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use crate::number;
@@ -21,18 +22,21 @@ pub enum Method {
     /// The ROM bootloader of an STM32, over a UART (AN3155).
     #[default]
     Stm32,
+    /// The ROM bootloader of an STM32, over I2C (AN4221).
+    Stm32I2c,
     /// A SPI programmer that speaks serprog, and the flash chip on its bus.
     Serprog,
 }
 
 impl Method {
     /// All methods, in the order in which messages list them.
-    pub const ALL: [Self; 2] = [Self::Stm32, Self::Serprog];
+    pub const ALL: [Self; 3] = [Self::Stm32, Self::Stm32I2c, Self::Serprog];
 
     /// The method's word in a port string.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Stm32 => "stm32",
+            Self::Stm32I2c => "stm32-i2c",
             Self::Serprog => "serprog",
         }
     }
@@ -40,7 +44,7 @@ impl Method {
 
 /// Words that will become methods or links. Refused by name, so that they are not mistaken for the
 /// first half of a path.
-const RESERVED: [&str; 5] = ["stm32-i2c", "nfd", "iap", "st-iap", "rfc2217"];
+const RESERVED: [&str; 4] = ["nfd", "iap", "st-iap", "rfc2217"];
 
 /// Over what to talk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,13 @@ pub enum Place {
         host: String,
         /// TCP port.
         port: u16,
+    },
+    /// A device on an I2C bus.
+    I2c {
+        /// The bus, by the name that the system gives it: `/dev/i2c-1`.
+        bus: String,
+        /// The device's address: seven bits.
+        address: u8,
     },
     /// A simulated bench: the text after `sim:`.
     Bench(String),
@@ -94,6 +105,21 @@ pub enum PortError {
         /// The word before the colon.
         word: String,
     },
+    /// `stm32-i2c:` without a bus and an address.
+    #[error(
+        "`{0}` is not of the form BUS@ADDRESS, such as /dev/i2c-1@0x39 (0x{first:02x} to 0x{last:02x})",
+        first = ADDRESSES.start(),
+        last = ADDRESSES.end()
+    )]
+    I2c(String),
+    /// A method that cannot be had over this link.
+    #[error("there is no {method} over {place}")]
+    Elsewhere {
+        /// The method's word.
+        method: &'static str,
+        /// The link.
+        place: String,
+    },
     /// `tcp:` without a host and a port from 1 to 65535.
     #[error("`{0}` is not of the form tcp:HOST:PORT")]
     Tcp(String),
@@ -112,12 +138,24 @@ impl FromStr for Port {
         }
         let place = match link.split_once(':') {
             Some(("sim", bench)) => Place::Bench(bench.to_owned()),
+            Some(("tcp", _)) if method == Some(Method::Stm32I2c) => {
+                return Err(PortError::Elsewhere {
+                    method: Method::Stm32I2c.word(),
+                    place: link.to_owned(),
+                });
+            }
             Some(("tcp", rest)) => tcp(rest).ok_or_else(|| PortError::Tcp(link.to_owned()))?,
             Some((word, _)) if RESERVED.contains(&word) => {
                 let word = word.to_owned();
                 return Err(PortError::Reserved { word });
             }
             _ if link.is_empty() => return Err(PortError::Empty(text.to_owned())),
+            _ if method == Some(Method::Stm32I2c) => {
+                i2c(link).ok_or_else(|| PortError::I2c(link.to_owned()))?
+            }
+            _ if method.is_none() && link.starts_with(I2C_BUSES) => {
+                i2c(link).ok_or_else(|| PortError::I2c(link.to_owned()))?
+            }
             _ => Place::Serial(link.to_owned()),
         };
         Ok(Self {
@@ -189,6 +227,24 @@ fn split_baud(text: &str) -> (&str, Option<u32>) {
     split.unwrap_or((text, None))
 }
 
+/// How the names of I2C buses begin on Linux: `Documentation/i2c/dev-interface.rst`.
+const I2C_BUSES: &str = "/dev/i2c-";
+
+/// The addresses that devices have: what is below and above is reserved. The same ones as
+/// i2cdetect's and stm32flash's; UM10204, section 3.1.12.
+pub(crate) const ADDRESSES: RangeInclusive<u8> = 0x03..=0x77;
+
+/// `BUS@ADDRESS`.
+fn i2c(text: &str) -> Option<Place> {
+    let (bus, address) = text.rsplit_once('@')?;
+    let address = number::parse(address).ok()?;
+    let address = u8::try_from(address).ok().filter(|a| ADDRESSES.contains(a));
+    let bus = bus.to_owned();
+    address
+        .filter(|_| !bus.is_empty())
+        .map(|address| Place::I2c { bus, address })
+}
+
 fn split_method(text: &str) -> (Option<Method>, &str) {
     for method in Method::ALL {
         let rest = text.strip_prefix(method.word());
@@ -219,6 +275,7 @@ impl fmt::Display for Place {
             Self::Serial(name) => f.write_str(name),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "tcp:[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "tcp:{host}:{port}"),
+            Self::I2c { bus, address } => write!(f, "{bus}@0x{address:02x}"),
             Self::Bench(bench) => write!(f, "sim:{bench}"),
         }
     }
@@ -322,6 +379,42 @@ mod tests {
     }
 
     #[test]
+    fn a_bus_needs_an_address_that_devices_have() {
+        let bus = |address| Place::I2c {
+            bus: "/dev/i2c-1".to_owned(),
+            address,
+        };
+        for (text, method) in [
+            ("stm32-i2c:/dev/i2c-1@0x39", Some(Method::Stm32I2c)),
+            ("stm32-i2c:/dev/i2c-1@57", Some(Method::Stm32I2c)),
+            ("/dev/i2c-1@0x39", None),
+        ] {
+            let port: Port = text.parse().unwrap();
+            assert_eq!((port.method, port.place), (method, bus(0x39)), "{text}");
+        }
+        for bad in [
+            "/dev/i2c-1",
+            "/dev/i2c-1@",
+            "/dev/i2c-1@0x02",
+            "/dev/i2c-1@0x78",
+            "@0x39",
+        ] {
+            let error = format!("stm32-i2c:{bad}").parse::<Port>();
+            assert_eq!(error, Err(PortError::I2c(bad.to_owned())), "{bad}");
+        }
+        assert!(matches!(
+            "stm32-i2c:tcp:lab:4000".parse::<Port>(),
+            Err(PortError::Elsewhere { .. })
+        ));
+        assert!(matches!(
+            "/dev/i2c-1".parse::<Port>(),
+            Err(PortError::I2c(_))
+        ));
+        let bench: Port = "stm32-i2c:sim:stm32h743zi,bus=i2c".parse().unwrap();
+        assert_eq!(bench.method, Some(Method::Stm32I2c));
+    }
+
+    #[test]
     fn nothing_is_no_port() {
         for text in ["", "stm32:"] {
             assert_eq!(text.parse::<Port>(), Err(PortError::Empty(text.to_owned())));
@@ -402,7 +495,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_written_the_same(text in "((stm32|serprog):)?((tcp|sim):|(dev|ip)=)?[a-z0-9/:.\\[\\]]{0,16}(,(spispeed|cs)=[0-9kM]{1,3}){0,2}") {
+        fn what_is_read_is_written_the_same(text in "((stm32|stm32-i2c|serprog):)?((tcp|sim):|(dev|ip)=)?[a-z0-9/:.@\\[\\]]{0,16}(,(spispeed|cs)=[0-9kM]{1,3}){0,2}") {
             if let Ok(port) = text.parse::<Port>() {
                 prop_assert_eq!(port.to_string().parse(), Ok(port));
             }

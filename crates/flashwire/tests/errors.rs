@@ -16,7 +16,7 @@ use flashwire::{Differing, Error, Exit, Parts, Problem, ResetSpec};
 use flashwire_client::serprog::Opcode;
 use flashwire_client::stm32::{self, Command, Phase, Reading, SectorsError, Step};
 use flashwire_client::{serprog, spinor};
-use flashwire_link::LinkError;
+use flashwire_link::{BusFault, LinkError};
 use flashwire_plan::image::{Place, WriteError};
 use flashwire_plan::{
     EraseUnit, Format, ImageError, Layout, LayoutError, Mismatch, PlanError, TargetState,
@@ -33,6 +33,22 @@ fn open(link: &str, source: LinkError) -> Error {
 
 fn on_port(problem: impl Into<Problem>) -> Error {
     Error::from(problem.into()).on(PORT, "/dev/ttyUSB0 (115200 8E1)")
+}
+
+const BUS: &str = "/dev/i2c-1@0x39";
+
+fn open_bus(source: LinkError) -> Error {
+    let link = BUS.to_owned();
+    Problem::OpenBus { link, source }.into()
+}
+
+fn on_bus(error: stm32::Error) -> Error {
+    Error::from(error).on(format!("stm32-i2c:{BUS}"), BUS)
+}
+
+fn bus_fault(fault: BusFault) -> stm32::Error {
+    let step = step(Command::NoStretchErase, Phase::Pages);
+    stm32::Error::Bus { step, fault }
 }
 
 fn refused() -> io::Error {
@@ -186,6 +202,12 @@ fn stm32_samples() -> Vec<Error> {
             word: "nfd".to_owned(),
         })
         .into(),
+        Problem::from(PortError::I2c("/dev/i2c-1".to_owned())).into(),
+        Problem::from(PortError::Elsewhere {
+            method: "stm32-i2c",
+            place: "tcp:lab:4000".to_owned(),
+        })
+        .into(),
         Problem::from(PortError::Empty("stm32:".to_owned())).into(),
         Problem::from(BenchError::Repeated("image".to_owned())).into(),
         Problem::from(ResetSpec::parse("dtr=boot1").unwrap_err()).into(),
@@ -224,7 +246,32 @@ fn stm32_samples() -> Vec<Error> {
             "tcp:lab:4000",
             LinkError::Io(io::ErrorKind::ConnectionRefused.into()),
         ),
+        open_bus(LinkError::NotFound),
+        open_bus(LinkError::Busy),
+        open_bus(LinkError::Denied),
+        open_bus(LinkError::NotABus(
+            "its controller does SMBus only".to_owned(),
+        )),
         Problem::from(ServeError::Place("tcp".to_owned())).into(),
+        on_bus(stm32::Error::NoDevice {
+            waited: Duration::from_millis(510),
+        }),
+        on_bus(bus_fault(BusFault::ClockHeld)).during("erasing"),
+        on_bus(bus_fault(BusFault::ArbitrationLost)).during("erasing"),
+        on_bus(stm32::Error::Unresponsive {
+            waited: Duration::from_millis(5600),
+            last: Box::new(bus_fault(BusFault::ClockHeld)),
+        })
+        .during("erasing"),
+        on_bus(stm32::Error::Unresponsive {
+            waited: Duration::from_millis(5600),
+            last: Box::new(bus_fault(BusFault::NoDevice)),
+        }),
+        on_bus(stm32::Error::Busy {
+            step: step(Command::NoStretchErase, Phase::Pages),
+            waited: Duration::from_secs(4),
+        })
+        .during("erasing"),
         on_port(stm32::Error::NoAnswer {
             tries: 2,
             waited: Duration::from_secs(1),

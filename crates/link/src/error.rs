@@ -75,7 +75,7 @@ pub enum BusFault {
     #[error("another controller took the bus")]
     ArbitrationLost,
     /// The clock was held low for longer than the controller waits.
-    #[error("the clock of the bus was held for longer than its controller waits")]
+    #[error("the clock of the bus was held for too long")]
     ClockHeld,
     /// The controller failed and does not say more.
     #[error("the bus controller reports an error")]

@@ -118,6 +118,15 @@ pub fn benches() -> Vec<BenchInfo> {
     stm32.chain(programmers).collect()
 }
 
+/// The method by which a host talks to a bench, by what stands behind `sim:` in a port; `None` if
+/// there is no such bench.
+pub fn method_of(spec: &str) -> Option<&'static str> {
+    let (name, keys) = spec.split_once(',').unwrap_or((spec, ""));
+    let kind = Kind::find(name)?;
+    let on_i2c = Options::parse(keys).is_ok_and(|options| options.i2c);
+    Some(if on_i2c { I2C_METHOD } else { kind.method() })
+}
+
 /// The names of all benches, programmers and chips apart: each programmer takes each chip.
 fn names() -> String {
     let stm32 = stm32::PARTS.iter().map(|part| part.name);

@@ -22,7 +22,7 @@ pub mod stm32;
 mod storage;
 pub mod wire;
 
-pub use bench::{Bench, BenchError, BenchInfo, benches};
+pub use bench::{Bench, BenchError, BenchInfo, benches, method_of};
 pub use complaint::{Complaint, ComplaintKind};
 pub use link::SimLink;
 pub use storage::StorageError;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
-use flashwire::number;
+use flashwire::{FrameLimits, number};
 
 use super::TargetArgs;
 
@@ -17,6 +17,9 @@ pub(crate) struct LoaderArgs {
     /// Parity of the line [default: even; none where the bootloader turns out to speak so]
     #[arg(long, value_name = "HOW")]
     pub(crate) parity: Option<ParityKind>,
+    /// The longest frames that the adapter does, in bytes: received 20 to 256, sent 6 to 258
+    #[arg(long, value_name = "RX[:TX]")]
+    pub(crate) frame: Option<FrameLimits>,
     /// How often to try again what failed in passing [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub(crate) retries: Option<u32>,

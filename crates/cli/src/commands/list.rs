@@ -1,13 +1,13 @@
 //! `flashwire list`
 
 use flashwire::bench::benches;
-use flashwire::{Error, PortKind, SerialPort, adapters, serial_ports};
+use flashwire::{Error, PortKind, SerialPort, adapters, i2c, serial_ports};
 
 use crate::args::ListArgs;
-use crate::json::{BenchObject, ListObject, PortObject, UsbObject};
+use crate::json::{BenchObject, I2cBusObject, ListObject, PortObject, UsbObject};
 use crate::screen::Screen;
 
-/// Shows the serial ports of this computer, and the benches.
+/// Shows the serial ports and I2C buses of this computer, and the benches.
 pub(crate) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Error> {
     let ports: Vec<PortObject> = serial_ports()?.iter().map(port_object).collect();
     let benches = if args.sim { benches() } else { Vec::new() };
@@ -18,15 +18,39 @@ pub(crate) fn list(args: &ListArgs, screen: &Screen) -> Result<(), Error> {
             what: bench.title,
         })
         .collect();
+    let i2c_buses = i2c::buses()?
+        .into_iter()
+        .map(|bus| I2cBusObject {
+            bus: bus.name,
+            controller: bus.controller,
+        })
+        .collect();
+    let i2c_devices = match &args.i2c_scan {
+        Some(bus) => Some(scan(bus, screen)?),
+        None => None,
+    };
     let object = ListObject {
         schema: "flashwire/list/1",
         ports,
+        i2c_buses,
+        i2c_devices,
         benches,
     };
     if object.ports.is_empty() {
         screen.say("no serial ports; `flashwire list --sim` shows simulated benches");
     }
     screen.result(&text(&object), &object)
+}
+
+/// Who is on a bus, as ports.
+fn scan(bus: &str, screen: &Screen) -> Result<Vec<String>, Error> {
+    screen.warn(&format!("{bus}: {}", i2c::SCAN_WARNING));
+    let addresses = i2c::scan(bus)?;
+    let port = |address: &u8| match bus.strip_prefix("sim:") {
+        Some(_) => format!("{bus},address=0x{address:02x}"),
+        None => format!("stm32-i2c:{bus}@0x{address:02x}"),
+    };
+    Ok(addresses.iter().map(port).collect())
 }
 
 /// A line a port: its name, what it is, and names that stay the same.
@@ -39,7 +63,14 @@ fn text(list: &ListObject) -> String {
         .benches
         .iter()
         .map(|bench| (bench.port.as_str(), bench.what.clone()));
-    let rows: Vec<_> = rows.chain(benches).collect();
+    let buses = list.i2c_buses.iter().map(|bus| {
+        let controller = bus.controller.as_deref().unwrap_or_default();
+        let what = format!("I2C bus, {controller}");
+        (bus.bus.as_str(), what.trim_end_matches(", ").to_owned())
+    });
+    let devices = list.i2c_devices.iter().flatten();
+    let devices = devices.map(|port| (port.as_str(), "a device; maybe a bootloader".to_owned()));
+    let rows: Vec<_> = rows.chain(buses).chain(devices).chain(benches).collect();
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let lines = rows
         .iter()

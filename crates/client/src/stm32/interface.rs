@@ -3,6 +3,7 @@
 //! AN3155 and AN4221 have the same commands, frames and answers. What differs stands here, and the
 //! commands are written once for both.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use flashwire_protocol::stm32::{BLOCK_BYTES, Command, Frame, GetVersionAnswer, WRITE_ALIGN_BYTES};
@@ -104,6 +105,32 @@ impl FrameLimits {
     }
 }
 
+/// The text is no pair of limits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not of the form RX[:TX]: {rx_least} to {rx_most} bytes received, {tx_least} to {tx_most} sent",
+    rx_least = FrameLimits::RX.start(),
+    rx_most = FrameLimits::RX.end(),
+    tx_least = FrameLimits::TX.start(),
+    tx_most = FrameLimits::TX.end()
+)]
+pub struct ParseFrameError(String);
+
+impl FromStr for FrameLimits {
+    type Err = ParseFrameError;
+
+    /// Reads `RX` or `RX:TX`.
+    fn from_str(text: &str) -> Result<Self, ParseFrameError> {
+        let (rx, tx) = match text.split_once(':') {
+            Some((rx, tx)) => (rx.parse().ok(), tx.parse().ok()),
+            None => (text.parse().ok(), Some(*Self::TX.end())),
+        };
+        rx.zip(tx)
+            .and_then(|(rx, tx)| Self::new(rx, tx))
+            .ok_or_else(|| ParseFrameError(text.to_owned()))
+    }
+}
+
 impl Default for FrameLimits {
     /// As long as the loader takes them.
     fn default() -> Self {
@@ -124,6 +151,19 @@ mod tests {
             assert_eq!(FrameLimits::new(rx, tx), None, "{rx}:{tx}");
         }
         assert_eq!(FrameLimits::new(256, 258), Some(FrameLimits::default()));
+    }
+
+    #[test]
+    fn limits_are_read_as_people_write_them() {
+        assert_eq!("128".parse(), Ok(FrameLimits { rx: 128, tx: 258 }));
+        assert_eq!("20:6".parse(), Ok(FrameLimits { rx: 20, tx: 6 }));
+        for text in ["", "19", "128:", ":128", "128:5", "128:128:128", "all"] {
+            let error = text.parse::<FrameLimits>().unwrap_err().to_string();
+            assert!(
+                error.contains("20 to 256") && error.contains("6 to 258"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

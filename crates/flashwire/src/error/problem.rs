@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use flashwire_client::stm32::{self, PartsError, Reading, SectorsError};
 use flashwire_client::{serprog, spinor};
-use flashwire_link::LinkError;
 use flashwire_link::reset::ResetError;
+use flashwire_link::{BusFault, LinkError};
 use flashwire_plan::image::WriteError;
 use flashwire_plan::{Cause, ImageError, LayoutError, Mismatch, PlanError};
 #[cfg(feature = "os")]
@@ -83,6 +83,14 @@ pub enum Problem {
     #[error("{}", open_sentence(link, source))]
     Open {
         /// The port, as the user named it.
+        link: String,
+        /// Why not.
+        source: LinkError,
+    },
+    /// The bus cannot be opened.
+    #[error("{}", bus_sentence(link, source))]
+    OpenBus {
+        /// The bus and the address on it, as the user named them.
         link: String,
         /// Why not.
         source: LinkError,
@@ -272,6 +280,18 @@ fn open_sentence(link: &str, source: &LinkError) -> String {
     }
 }
 
+fn bus_sentence(link: &str, source: &LinkError) -> String {
+    match source {
+        LinkError::NotFound => {
+            let bus = link.rsplit_once('@').map_or(link, |(bus, _)| bus);
+            format!("there is no bus {bus}")
+        }
+        LinkError::Busy => format!("a driver of the system has the device at {link}"),
+        LinkError::NotABus(what) => format!("{link} is not an I2C bus: {what}"),
+        other => open_sentence(link, other),
+    }
+}
+
 fn link_sentence(source: &LinkError) -> String {
     match source {
         LinkError::Closed => "the port has gone away".to_owned(),
@@ -299,7 +319,9 @@ fn plan_sentence(error: &PlanError) -> String {
 
 fn stm32_sentence(error: &stm32::Error) -> String {
     match error {
-        stm32::Error::NoAnswer { .. } => "the STM32 bootloader did not answer".to_owned(),
+        stm32::Error::NoAnswer { .. } | stm32::Error::NoDevice { .. } => {
+            "the STM32 bootloader did not answer".to_owned()
+        }
         stm32::Error::WrongAnswer { reading, .. } => match reading {
             Reading::Echo => "no chip answered: what was sent came back",
             Reading::LineLow => "no chip answered: the line from it is held low",
@@ -371,6 +393,7 @@ impl Problem {
             Self::Inexpressible(_) => &hint::INEXPRESSIBLE,
             Self::StandardOutput(_) => &hint::OUTPUT_UNWRITABLE,
             Self::Open { link, source } => open_hint(link, source),
+            Self::OpenBus { source, .. } => bus_hint(source),
             #[cfg(feature = "os")]
             Self::Serve(_) => &hint::LISTEN_FAILED,
             Self::Link(error) => link_hint(error),
@@ -410,7 +433,9 @@ impl Problem {
     /// What is known beyond the sentence.
     pub(super) fn fact(&self) -> Option<String> {
         match self {
-            Self::Stm32(error @ stm32::Error::NoAnswer { .. }) => Some(error.to_string()),
+            Self::Stm32(
+                error @ (stm32::Error::NoAnswer { .. } | stm32::Error::NoDevice { .. }),
+            ) => Some(error.to_string()),
             Self::Stm32(stm32::Error::WrongAnswer { sample, .. }) => {
                 let bytes: Vec<String> = sample.iter().map(|b| format!("{b:02X}")).collect();
                 Some(format!("sent 0x7F, received {}", bytes.join(" ")))
@@ -442,7 +467,7 @@ impl Problem {
     /// The port that the problem is about, where it is not the session's.
     pub(super) fn port(&self) -> Option<&str> {
         match self {
-            Self::Open { link, .. } => Some(link),
+            Self::Open { link, .. } | Self::OpenBus { link, .. } => Some(link),
             _ => None,
         }
     }
@@ -553,6 +578,17 @@ fn open_hint(link: &str, error: &LinkError) -> &'static Hint {
     }
 }
 
+fn bus_hint(error: &LinkError) -> &'static Hint {
+    match error {
+        LinkError::Cancelled => &hint::CANCELLED,
+        LinkError::NotFound => &hint::I2C_NOT_FOUND,
+        LinkError::Busy => &hint::I2C_BUSY,
+        LinkError::Denied => &hint::I2C_DENIED,
+        LinkError::NotABus(_) | LinkError::Unsupported(_) => &hint::I2C_UNSUPPORTED,
+        _ => &hint::PORT_FAILED,
+    }
+}
+
 pub(super) fn link_hint(error: &LinkError) -> &'static Hint {
     match error {
         LinkError::Closed => &hint::LINK_LOST,
@@ -567,6 +603,20 @@ pub(super) fn link_hint(error: &LinkError) -> &'static Hint {
 fn stm32_hint(error: &stm32::Error) -> &'static Hint {
     match error {
         stm32::Error::NoAnswer { .. } => &hint::STM32_NO_ANSWER,
+        stm32::Error::NoDevice { .. } => &hint::I2C_NO_ANSWER,
+        stm32::Error::Bus {
+            fault: BusFault::ClockHeld,
+            ..
+        } => &hint::I2C_HELD,
+        stm32::Error::Bus { .. } => &hint::I2C_FAULT,
+        stm32::Error::Unresponsive { last, .. } => match **last {
+            stm32::Error::Bus {
+                fault: BusFault::ClockHeld,
+                ..
+            } => &hint::I2C_HELD,
+            _ => &hint::STM32_SILENT,
+        },
+        stm32::Error::Busy { .. } => &hint::STM32_BUSY,
         stm32::Error::WrongAnswer { reading, .. } => match reading {
             Reading::Echo => &hint::STM32_ECHO,
             Reading::LineLow => &hint::STM32_LINE_LOW,

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use flashwire_client::stm32::{
-    self, Bootloader, Parts, Pipeline, Reading, SPEEDS, Synchronised, Target,
+    self, Bootloader, FrameLimits, Interface, Parts, Pipeline, Reading, SPEEDS, Synchronised,
+    Target,
 };
 #[cfg(feature = "os")]
 use flashwire_link::WithGpio;
@@ -38,6 +39,8 @@ pub struct OpenOptions {
     /// Whether the bootloader was greeted before: it is taken up without 0x7F, in whatever command
     /// it was left, and no line is touched but to leave it.
     pub resume: bool,
+    /// The longest transfers that the port's adapter does.
+    pub frame: FrameLimits,
     /// How often what failed in passing is tried again.
     pub retries: u32,
     /// What is known of parts.
@@ -70,6 +73,7 @@ impl OpenOptions {
             pipeline: Pipeline::default(),
             parity: None,
             resume: false,
+            frame: FrameLimits::default(),
             retries: stm32::Options::default().retries,
             parts: Parts::built_in(),
             patience: None,
@@ -112,13 +116,22 @@ impl Session {
     /// The port cannot be opened, nothing answers, or what answers is no bootloader.
     pub fn open(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
         match method(&options.port)? {
-            Method::Stm32 => Self::open_stm32(options, watcher),
+            Method::Stm32 => Self::open_stm32(options, Interface::UART, watcher),
+            Method::Stm32I2c => Self::open_stm32(options, Interface::I2C, watcher),
             Method::Serprog => Self::open_spi(options, watcher),
         }
     }
 
-    fn open_stm32(mut options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Self, Error> {
+    fn open_stm32(
+        mut options: OpenOptions,
+        interface: Interface,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Self, Error> {
         let port = options.port.to_string();
+        let on_i2c = interface == Interface::I2C;
+        if on_i2c {
+            refuse_uart_settings(&options)?;
+        }
         let baud = match options.speed {
             Speed::Baud(baud) => baud,
             Speed::Max => DEFAULT_BAUD,
@@ -133,6 +146,8 @@ impl Session {
         let talk = stm32::Options {
             pipeline: options.pipeline,
             retries: options.retries,
+            frame: options.frame,
+            interface,
             ..stm32::Options::default()
         };
         let mut entry = Entry {
@@ -142,7 +157,10 @@ impl Session {
             patience: options.patience,
             watcher,
         };
-        let place = |settings: Settings| format!("{} ({settings})", clock.borrow().name());
+        let place = |settings: Settings| match on_i2c {
+            true => clock.borrow().name().to_owned(),
+            false => format!("{} ({settings})", clock.borrow().name()),
+        };
         let on_port = |error: stm32::Error| {
             Error::from(error).on(port.clone(), place(clock.borrow().settings()))
         };
@@ -180,22 +198,38 @@ impl Session {
     }
 }
 
-/// How to talk over a port: as it says, or as its bench is talked to.
+/// How to talk over a port: as it says, or as its link is talked to.
 fn method(port: &Port) -> Result<Method, Error> {
-    let bench = match (port.method, &port.place) {
-        (Some(method), _) => return Ok(method),
-        (None, Place::Bench(bench)) => bench,
-        (None, _) => return Ok(Method::default()),
+    let bench = match (&port.place, port.method) {
+        (Place::Bench(bench), _) => bench,
+        (Place::I2c { .. }, None) => return Ok(Method::Stm32I2c),
+        (_, method) => return Ok(method.unwrap_or_default()),
     };
     let Some(word) = method_of(bench) else {
         // Opening it will say what is wrong with it.
         return Ok(Method::default());
     };
+    if let Some(method) = port.method.filter(|method| method.word() != word) {
+        return Err(PortError::Elsewhere {
+            method: method.word(),
+            place: port.place.to_string(),
+        }
+        .into());
+    }
     let known = Method::ALL.into_iter().find(|method| method.word() == word);
     known.ok_or_else(|| {
         let word = word.to_owned();
         PortError::Reserved { word }.into()
     })
+}
+
+/// Speed and parity are those of a UART.
+fn refuse_uart_settings(options: &OpenOptions) -> Result<(), Error> {
+    if options.speed != Speed::default() || options.parity.is_some() {
+        let what = "an I2C bus has no speed or parity to set: the system sets its clock";
+        return Err(Problem::Usage(what.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// Resets a target into its application by the lines that the user named, without a word to it.
@@ -292,13 +326,27 @@ pub(crate) fn open_place(place: &Place, settings: Settings) -> Result<Opened, Er
             let link = WithGpio::new(link.map_err(failed)?);
             Ok((Rc::new(RefCell::new(link)), None))
         }
+        #[cfg(feature = "os")]
+        Place::I2c { bus, address } => {
+            let failed = |source| Problem::OpenBus {
+                link: name.clone(),
+                source,
+            };
+            let link = flashwire_link::i2c::Address::new(*address)
+                .ok_or(LinkError::NotFound)
+                .and_then(|address| flashwire_link::i2c::open(bus, address))
+                .map_err(failed)?;
+            Ok((Rc::new(RefCell::new(WithGpio::new(link))), None))
+        }
         #[cfg(not(feature = "os"))]
-        Place::Serial(_) | Place::Tcp { .. } => Err(failed(LinkError::NotAPort(
-            "this build has benches only".into(),
-        ))),
+        Place::Serial(_) | Place::Tcp { .. } | Place::I2c { .. } => Err(failed(
+            LinkError::NotAPort("this build has benches only".into()),
+        )),
         Place::Bench(bench) => {
             let mut link = SimLink::open(bench)?;
-            link.configure(settings).map_err(failed)?;
+            if link.bench().address().is_none() {
+                link.configure(settings).map_err(failed)?;
+            }
             let link = Rc::new(RefCell::new(link));
             Ok((Rc::clone(&link) as Rc<RefCell<dyn Link>>, Some(link)))
         }
@@ -327,8 +375,9 @@ impl Entry<'_> {
         if options.speed == Speed::Max {
             self.speed_up()?;
         }
+        let is_uart = self.loader.options().interface == Interface::UART;
         match self.loader.identify(&options.parts) {
-            Err(error) if options.parity.is_none() && is_garbled(&error) => {
+            Err(error) if options.parity.is_none() && is_uart && is_garbled(&error) => {
                 identify_without_parity(&mut self.loader, &options.parts).map_err(|_| error)
             }
             identified => identified,
@@ -359,7 +408,9 @@ impl Entry<'_> {
             done => return done.map(drop),
         };
         self.pass_warnings();
-        if matches!(silence, stm32::Error::NoAnswer { .. }) {
+        let talks = matches!(silence, stm32::Error::WrongAnswer { .. });
+        let absent = matches!(silence, stm32::Error::NoDevice { .. });
+        if !talks && !absent {
             // Only to what is silent: a program that talks would take it for input.
             self.watcher
                 .say("no answer yet; looking for a bootloader that was left in a command");
@@ -369,7 +420,11 @@ impl Entry<'_> {
                 Ok(()) => return Ok(()),
             }
         }
-        let ways = spec.ways();
+        let ways = match self.loader.options().interface {
+            // A bus has no lines of its own.
+            Interface::I2C => Vec::new(),
+            _ => spec.ways(),
+        };
         if !ways.is_empty() && !is_echo(&silence) {
             self.watcher
                 .say("no answer yet; trying the known reset wirings");
@@ -454,10 +509,7 @@ const FLASH_START: u32 = 0x0800_0000;
 
 /// Whether this says that no bootloader is there, and not that the link failed.
 pub(crate) fn is_no_loader(error: &stm32::Error) -> bool {
-    matches!(
-        error,
-        stm32::Error::NoAnswer { .. } | stm32::Error::WrongAnswer { .. }
-    )
+    error.means_no_loader()
 }
 
 /// Whether a bootloader that greeted as it should is not understood.

@@ -191,6 +191,7 @@ impl Session {
         watcher: &mut dyn Watcher,
     ) -> Result<Job, Error> {
         self.check_writable(options.plan.erase == EraseChoice::All)?;
+        self.check_frame()?;
         let refused = |error: Error| error.about(name);
         let image = self.fitting(firmware).map_err(refused)?;
         let geometry = self.device.flash().geometry().clone();
@@ -247,6 +248,20 @@ impl Session {
             return Err(self.on_port(Problem::UnknownPart { part }));
         }
         Ok(())
+    }
+
+    /// Refuses to write through frames that hold no program unit.
+    fn check_frame(&self) -> Result<(), Error> {
+        let target = match &self.device {
+            Device::Stm32(target) if !target.can_write() => target,
+            _ => return Ok(()),
+        };
+        let unit_bytes = target.geometry().program.unit_bytes;
+        Err(Problem::Usage(format!(
+            "--frame: this flash is written in units of {unit_bytes} bytes, which need {} sent",
+            unit_bytes + 2
+        ))
+        .into())
     }
 
     /// The image in `firmware` that is for this chip, with its addresses: a raw binary without one

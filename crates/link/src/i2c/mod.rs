@@ -17,6 +17,7 @@
 
 #[cfg(target_os = "linux")]
 mod linux;
+mod list;
 #[cfg(not(target_os = "linux"))]
 mod other;
 
@@ -24,6 +25,8 @@ mod other;
 use linux::Device;
 #[cfg(not(target_os = "linux"))]
 use other::Device;
+
+pub use list::{Bus, buses};
 
 use std::fmt;
 use std::ops::RangeInclusive;
