@@ -157,18 +157,24 @@ impl Served {
         path
     }
 
-    /// A program that finds the bench at its [`port`](Self::port): a serial port with parity and modem
-    /// lines, or an I2C bus.
+    /// A program that finds the bench at its [`port`](Self::port).
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         self.attach(&mut command);
         command
     }
 
-    /// Lets the program find the bench at its [`port`](Self::port).
+    /// Lets a program find the bench at its [`port`](Self::port): a serial port with parity and modem
+    /// lines, or an I2C bus.
     pub fn attach(&self, program: &mut Command) {
+        self.attach_with(program, "");
+    }
+
+    /// The same, on an I2C bus with a controller that is special in these ways: `,nak=121`, as the
+    /// preload library spells it. Serial ports are never special.
+    pub fn attach_with(&self, program: &mut Command, keys: &str) {
         if self.is_bus {
-            i2c::attach(program, &self.place(), "");
+            i2c::attach(program, &self.place(), keys);
         } else {
             preload::into(program, &self.place());
         }
