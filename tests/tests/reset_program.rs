@@ -123,6 +123,7 @@ impl Bus for Chip {
             cycle: Time::period_of(8_000_000),
             stalled_until: Time::ZERO,
             reset: self.reset,
+            events: 0,
         }
     }
 
