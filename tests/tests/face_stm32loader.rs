@@ -3,10 +3,15 @@
 
 #![cfg(target_os = "linux")]
 
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
 use flashwire_tests::bench::noise;
-use flashwire_tests::board::{self, Board, F103, F407, G071, L152};
+use flashwire_tests::board::{self, Board, F103, F407, G071, L152, assert_same_flash};
 use flashwire_tests::faces::{Difference, File, Row, Run, STM32LOADER, check_all};
-use flashwire_tests::served::Guard;
+use flashwire_tests::served::{Guard, Served};
+use flashwire_tests::{built, desk, judge};
 
 /// Nobody presses a button: only the lines reset this board.
 const WIRED: &str = ",wiring=dtr-nrst+rts-boot0,button=none";
@@ -302,6 +307,24 @@ const ERASING: &[Row] = &[
     },
 ];
 
+/// A chip that erases four times slower than is typical.
+const SLOW: Board = Board {
+    bench: "stm32f407vg,flash-percent=400",
+    ..F407
+};
+
+const PATIENCE: &[Row] = &[Row {
+    name: "an erase of more than half a minute",
+    board: SLOW,
+    runs: &[Run::apart("-e -p port", 1, 0)],
+    differs: Some(Difference {
+        why: "the original waits for 30 seconds, whatever the size of the flash",
+        ours_says: "Chip id: 0x413",
+        ours_leaves: Board::blank,
+    }),
+    ..ROW
+}];
+
 const READING: &[Row] = &[
     Row {
         name: "read",
@@ -461,13 +484,24 @@ const TALKING: &[Row] = &[
     },
     Row {
         name: "the family, for size and unique id",
-        board: F103,
         runs: &[Run::both("-f F1 -p port", 0)],
         both_say: &[
             "Bootloader version: 0x22",
             "Device UID: ",
             "Flash size: 128 KiB",
         ],
+        ..ROW
+    },
+    Row {
+        name: "size and unique id of an F4",
+        board: F407,
+        runs: &[Run::both("-f F4 -p port", 0)],
+        both_say: &["Chip id: 0x413 (", "Device UID: ", "Flash size: 1024 KiB"],
+        ..ROW
+    },
+    Row {
+        name: "no parity, on a chip that has it",
+        runs: &[Run::both("-P none -e -p port", 1)],
         ..ROW
     },
     Row {
@@ -516,6 +550,21 @@ const MISUSE: &[Row] = &[
         ],
         ..ROW
     },
+];
+
+/// All rows.
+const ROWS: &[&[Row]] = &[
+    WRITING,
+    DAMAGE,
+    ERASING,
+    PATIENCE,
+    READING,
+    PROTECTING,
+    UNPROTECTING,
+    LINES,
+    TALKING,
+    MISUSE,
+    SILENCE,
 ];
 
 const SILENCE: &[Row] = &[Row {
@@ -583,6 +632,82 @@ fn misuse() {
 
 #[test]
 #[ignore = "needs stm32loader 0.7.1"]
+fn patience() {
+    check_all(STM32LOADER, PATIENCE);
+}
+
+/// The original ends with a traceback: it cannot do without modem lines.
+#[test]
+#[ignore = "needs stm32loader 0.7.1"]
+fn a_port_without_modem_lines_is_enough() {
+    let run_on = |program: &Path, words: &[&str]| {
+        let bench = Served::open(F103.bench, &F103.old_content());
+        // Without the library that gives the pseudo-terminal lines.
+        let mut command = Command::new(program);
+        command.args(words).arg("-p").arg(bench.port());
+        let ended = desk::run(&mut command);
+        (ended, bench.finish().flash)
+    };
+    let (ended, flash) = run_on(&judge::stm32loader(), &["-P", "none", "-e"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert_same_flash(&flash, &F103.old_content());
+    let (ended, flash) = run_on(&built::flashwire(), &["stm32loader", "-e"]);
+    ended.done();
+    assert_same_flash(&flash, &F103.blank());
+}
+
+#[test]
+#[ignore = "needs stm32loader 0.7.1"]
 fn silence() {
     check_all(STM32LOADER, SILENCE);
+}
+
+/// What is said about each option.
+const PAPER: &str = include_str!("../../docs/stm32loader.md");
+
+/// The options that a help lists: `-e, --erase`, or one word alone.
+fn options(help: &str) -> Vec<String> {
+    let lines = help.lines().filter(|line| line.starts_with("  -"));
+    let named = |line: &str| {
+        let words = line.split([',', ' ']).filter(|word| word.starts_with('-'));
+        words
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    lines.map(named).collect()
+}
+
+/// The rows that the tables of the paper name, between quotation marks in their last column.
+fn named_rows() -> BTreeSet<&'static str> {
+    let lines = PAPER.lines().filter(|line| line.starts_with("| "));
+    let cells = lines.filter_map(|line| line.trim_end_matches([' ', '|']).rsplit('|').next());
+    let names = cells.flat_map(|cell| cell.split('"').skip(1).step_by(2));
+    names.collect()
+}
+
+#[test]
+fn the_paper_names_every_row_and_no_other() {
+    let rows = ROWS.iter().flat_map(|rows| rows.iter());
+    let rows: BTreeSet<&str> = rows.map(|row| row.name).collect();
+    assert_eq!(named_rows(), rows);
+}
+
+/// Whatever the installed version offers.
+#[test]
+#[ignore = "needs stm32loader 0.7.1"]
+fn every_option_of_the_installed_help_has_its_row_in_the_paper() {
+    let help = judge::run(Command::new(judge::stm32loader()).arg("--help")).success();
+    let options = options(&help);
+    assert_eq!(options.len(), 21, "{options:?}");
+    for option in options {
+        let begins = format!("| {option} ");
+        let row = PAPER.lines().find(|line| line.starts_with(&begins));
+        let row = row.unwrap_or_else(|| panic!("{option} has no row in docs/stm32loader.md"));
+        let tested = row.trim_end_matches([' ', '|']).rsplit('|').next();
+        assert!(
+            tested.is_some_and(|cell| cell.contains('"')),
+            "{option} has no test"
+        );
+    }
 }
