@@ -2,6 +2,7 @@
 //!
 //! Doc comments in here are what `--help`, the manual pages and the completions show.
 
+pub(crate) mod spi;
 pub(crate) mod stm32;
 
 use std::ffi::OsString;
@@ -67,6 +68,9 @@ pub(crate) enum Command {
     /// Protections, checksums and option bytes of an STM32
     #[command(subcommand)]
     Stm32(stm32::Stm32Command),
+    /// Chips, their descriptions of themselves, and the protection of a SPI NOR chip
+    #[command(subcommand)]
+    Spi(spi::SpiCommand),
     /// Serve a simulated bench, for any tool to talk to in real time
     Sim(SimArgs),
     /// Look into firmware files, convert and merge them
@@ -129,7 +133,8 @@ pub(crate) enum ProgressKind {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
-    /// Where the target is: /dev/ttyUSB0, COM5, tcp:HOST:PORT, stm32-i2c:/dev/i2c-1@0x39, sim:BENCH
+    /// Where the target is: /dev/ttyUSB0, COM5, tcp:HOST:PORT, stm32-i2c:/dev/i2c-1@0x39, sim:BENCH;
+    /// `serprog:` before it for a chip behind a SPI programmer
     #[arg(short, long, env = "FLASHWIRE_PORT", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) port: Option<String>,
     /// Line speed, or `max` for the fastest that works [default: 115200]
@@ -153,6 +158,8 @@ pub(crate) struct TargetArgs {
     pub(crate) log: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) loader: stm32::LoaderArgs,
+    #[command(flatten)]
+    pub(crate) chip: spi::ChipArgs,
 }
 
 #[derive(Debug, Args)]
@@ -186,10 +193,26 @@ pub(crate) struct FileArgs {
     pub(crate) format: Option<flashwire::Format>,
 }
 
+/// A firmware file, or what belongs into regions.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ContentArgs {
+    /// Firmware: raw binary, Intel HEX, S-record, ELF, UF2 or DfuSe; `-` is standard input
+    #[arg(value_hint = ValueHint::FilePath, required_unless_present = "region")]
+    pub(crate) file: Option<PathBuf>,
+    /// Where a raw binary goes [default: the start of the flash]
+    #[arg(long, value_name = "A", value_parser = number::parse, conflicts_with = "region")]
+    pub(crate) address: Option<u64>,
+    /// The file's format, whatever its name and content look like
+    #[arg(long, value_name = "F", value_parser = format)]
+    pub(crate) format: Option<flashwire::Format>,
+    #[command(flatten)]
+    pub(crate) regions: spi::RegionArgs,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct WriteArgs {
     #[command(flatten)]
-    pub(crate) file: FileArgs,
+    pub(crate) content: ContentArgs,
     /// What to erase: the units that the file touches, the whole flash, or nothing
     #[arg(long, value_name = "WHAT", default_value = "touched")]
     pub(crate) erase: EraseKind,
@@ -235,17 +258,19 @@ pub(crate) enum EraseKind {
 #[derive(Debug, Args)]
 pub(crate) struct ReadArgs {
     /// Where to put it; `-` is standard output, the extension decides the format
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
+    #[arg(value_hint = ValueHint::FilePath, required_unless_present = "region")]
+    pub(crate) file: Option<PathBuf>,
     /// First address [default: the start of the flash]
-    #[arg(long, value_name = "A", value_parser = number::parse)]
+    #[arg(long, value_name = "A", value_parser = number::parse, conflicts_with = "region")]
     pub(crate) address: Option<u64>,
     /// How many bytes [default: to the end of the flash]
-    #[arg(long, value_name = "N", value_parser = number::parse)]
+    #[arg(long, value_name = "N", value_parser = number::parse, conflicts_with = "region")]
     pub(crate) length: Option<u64>,
     /// The format to write: bin, hex or srec
     #[arg(long, value_name = "F", value_parser = format)]
     pub(crate) format: Option<flashwire::Format>,
+    #[command(flatten)]
+    pub(crate) regions: spi::RegionArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
 }
@@ -253,13 +278,13 @@ pub(crate) struct ReadArgs {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
-    pub(crate) file: FileArgs,
+    pub(crate) content: ContentArgs,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
 }
 
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = true, args = ["all", "address", "page"])]
+#[group(id = "what", required = true, multiple = true, args = ["all", "address", "page", "region"])]
 pub(crate) struct EraseArgs {
     /// Erase everything
     #[arg(long, conflicts_with_all = ["address", "length", "page"])]
@@ -276,6 +301,8 @@ pub(crate) struct EraseArgs {
     /// How many pages [default: 1]
     #[arg(long, value_name = "N", value_parser = number::parse, requires = "page")]
     pub(crate) pages: Option<u64>,
+    #[command(flatten)]
+    pub(crate) regions: spi::RegionArgs,
     /// Remove what protection is in the way and go on; removing the read protection erases the whole
     /// flash, and is asked about
     #[arg(long)]

@@ -9,8 +9,10 @@ mod info;
 mod list;
 mod papers;
 mod read;
+mod regions;
 mod run;
 mod sim;
+mod spi;
 mod stamp;
 mod stm32;
 mod target;
@@ -34,6 +36,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Result<Exit, Error> {
         Command::Run(args) => run::run(&args, screen),
         Command::Reset(args) => run::reset(&args, screen),
         Command::Stm32(command) => stm32::run(&command, screen),
+        Command::Spi(command) => spi::run(&command, screen),
         Command::Sim(args) => sim::serve(&args, screen),
         Command::Image(ImageCommand::Info(args)) => image::info(&args, screen),
         Command::Image(ImageCommand::Convert(args)) => image::convert(&args, screen),

@@ -1,6 +1,8 @@
 //! The JSON objects: one struct a schema. A field is never renamed and never changes its meaning;
 //! when that cannot be kept, the number at the end of the schema goes up.
 
+pub(crate) mod spi;
+
 use flashwire::{Error, Info, Outcome, Plan, Progress, Protection};
 use serde::Serialize;
 
@@ -123,6 +125,7 @@ pub(crate) struct InfoObject {
     /// Nothing where nobody can tell.
     write_protected: Option<Vec<Range>>,
     stm32: Option<Stm32>,
+    spi: Option<spi::SpiObject>,
 }
 
 #[derive(Serialize)]
@@ -171,6 +174,7 @@ impl InfoObject {
             read_protected: protection.read,
             write_protected: ranges(protection),
             stm32,
+            spi: info.spi.as_ref().map(spi::SpiObject::new),
         }
     }
 }

@@ -56,7 +56,11 @@ pub(crate) fn open_options(
     let pick =
         |option: &Option<String>, default: &Option<String>| option.clone().or(default.clone());
     let mut options = OpenOptions::new(port);
-    if let Some(baud) = pick(&args.baud, &config.baud) {
+    let default_baud = match options.port.said.baud {
+        Some(_) => &None,
+        None => &config.baud,
+    };
+    if let Some(baud) = pick(&args.baud, default_baud) {
         options.speed = speed(&baud)?;
     }
     if let Some(reset) = pick(&args.reset, &config.reset) {
@@ -78,6 +82,11 @@ pub(crate) fn open_options(
     if let Some(path) = &args.loader.parts {
         options.parts = parts::load(path)?;
     }
+    let chip = &args.chip;
+    options.spi.chip = chip.chip.clone();
+    options.spi.spi_hz = chip.spi_hz.or(options.spi.spi_hz);
+    options.spi.chip_select = chip.cs.or(options.spi.chip_select);
+    options.spi.repeat_read = chip.repeat_read.unwrap_or(1);
     options.patience = args.timeout.map(patience).transpose()?;
     if let Some(path) = &args.log {
         let unwritable = |source| files::FileError::Unwritable {
@@ -135,6 +144,7 @@ fn patience(seconds: f64) -> Result<Duration, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::spi::ChipArgs;
     use crate::args::stm32::LoaderArgs;
 
     fn args(port: Option<&str>, baud: Option<&str>) -> TargetArgs {
@@ -147,6 +157,7 @@ mod tests {
             yes: false,
             log: None,
             loader: LoaderArgs::default(),
+            chip: ChipArgs::default(),
         }
     }
 

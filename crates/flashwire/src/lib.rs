@@ -39,8 +39,8 @@ pub use flashwire_link::{CancelFlag, Parity};
 pub use flashwire_link::{Port as SerialPort, PortKind};
 pub use flashwire_plan::image::Note;
 pub use flashwire_plan::{
-    EraseChoice, ErasedKind, Format, Image, Layout, Mismatch, Options as PlanOptions, Phase, Plan,
-    Region, Segment, Summary,
+    EraseChoice, ErasedKind, Format, Image, Layout, LayoutError, Mismatch, Options as PlanOptions,
+    Phase, Plan, Region, Segment, Summary,
 };
 pub use port::Port;
 pub use session::{

@@ -114,7 +114,9 @@ impl Current {
 /// Does the looking that [`needs`](crate::needs) asked for.
 ///
 /// Neighbouring [`Look::Compare`] needs are compared together, and halved only where they differ:
-/// one changed unit among many costs a few comparisons.
+/// one changed unit among many costs a few comparisons. Where reading costs little more than
+/// comparing, what differs is read instead: that settles all of it at once, tells what is blank, and
+/// leaves something for a backup.
 ///
 /// # Errors
 /// [`RunError`] with [`Phase::Reading`]; the target is untouched. [`Cause::Refused`] if a need is
@@ -130,6 +132,7 @@ pub fn survey(
         image,
         meter: Meter::new(on_event),
         current: Current::new(),
+        differing_in_a_row: 0,
     };
     match survey.look_at(needs) {
         Ok(()) => Ok(survey.current),
@@ -190,7 +193,20 @@ struct Survey<'a, 'b, 'c> {
     image: &'a Image,
     meter: Meter<'b, 'c>,
     current: Current,
+    /// How many of the last groups differed, if they were read then.
+    differing_in_a_row: u32,
 }
+
+/// How many times the cost of a comparison reading may cost to be the better answer to a
+/// difference: halving down to one unit of 256 compares all of it up to eight times.
+const READING_IS_CHEAP: u32 = 8;
+
+/// What is compared together where a difference is answered by reading it, in bytes: the largest
+/// erase unit of most SPI NOR chips.
+const READ_GROUP_BYTES: u64 = 64 * 1024;
+
+/// After so many groups that differed the next one is read without a comparison first.
+const EXPECT_DIFFERENCES: u32 = 2;
 
 impl Survey<'_, '_, '_> {
     fn look_at(&mut self, needs: &[Need]) -> Result<(), Cause> {
@@ -201,11 +217,18 @@ impl Survey<'_, '_, '_> {
             .map(|need| need.range.end - need.range.start)
             .sum();
         self.meter.begin(Phase::Reading, total)?;
+        let costs = self.device.geometry().costs;
+        let reads_differences = costs.read_block < costs.compare_block * READING_IS_CHEAP;
+        let group_bytes = if reads_differences {
+            READ_GROUP_BYTES
+        } else {
+            CALL_BYTES
+        };
         let mut rest = needs;
         while let Some(first) = rest.first() {
             let together = match first.look {
                 Look::Read => 1,
-                Look::Compare => neighbours(rest),
+                Look::Compare => neighbours(rest, group_bytes),
             };
             let (group, more) = rest.split_at(together);
             rest = more;
@@ -227,6 +250,7 @@ impl Survey<'_, '_, '_> {
                     let data = self.read_surely(&first.range)?;
                     self.current.add_content(first.range.start, data);
                 }
+                Look::Compare if reads_differences => self.compare_or_read(&whole(group))?,
                 Look::Compare => {
                     self.compare(group, false)?;
                 }
@@ -304,6 +328,25 @@ impl Survey<'_, '_, '_> {
         Ok(false)
     }
 
+    /// Settles a range by one comparison, or by reading it.
+    fn compare_or_read(&mut self, range: &Range<u64>) -> Result<(), Cause> {
+        if self.differing_in_a_row < EXPECT_DIFFERENCES && self.is_same(range)? {
+            self.current.add_same(range.clone());
+            self.meter.advance(range.end - range.start);
+            self.differing_in_a_row = 0;
+            return Ok(());
+        }
+        let data = self.read_surely(range)?;
+        let differs = self.image.slice(range) != Some(&data[..]);
+        self.differing_in_a_row = if differs {
+            self.differing_in_a_row + 1
+        } else {
+            0
+        };
+        self.current.add_content(range.start, data);
+        Ok(())
+    }
+
     fn is_same(&mut self, range: &Range<u64>) -> Result<bool, Cause> {
         // What the image does not cover is not the same, however the caller came to ask.
         let Some(expected) = self.image.slice(range) else {
@@ -315,13 +358,13 @@ impl Survey<'_, '_, '_> {
 }
 
 /// How many needs from the first on are compared together: those that follow each other, as far as
-/// one call goes.
-fn neighbours(needs: &[Need]) -> usize {
+/// `most_bytes` go.
+fn neighbours(needs: &[Need], most_bytes: u64) -> usize {
     let follows = |pair: &&[Need]| {
         pair[1].look == Look::Compare
             && pair[1].if_changed == pair[0].if_changed
             && pair[1].range.start == pair[0].range.end
-            && pair[1].range.end - needs[0].range.start <= CALL_BYTES
+            && pair[1].range.end - needs[0].range.start <= most_bytes
     };
     1 + needs.windows(2).take_while(follows).count()
 }

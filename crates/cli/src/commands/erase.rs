@@ -2,6 +2,7 @@
 
 use flashwire::{Error, Problem, Session};
 
+use super::regions::{self, Regions};
 use super::target::{Run, would_lift};
 use super::write::{in_full, say_done, units};
 use crate::args::EraseArgs;
@@ -19,8 +20,13 @@ pub(crate) fn erase(args: &EraseArgs, screen: &Screen) -> Result<(), Error> {
         }
         _ => None,
     };
+    let regions = Regions::new(&args.regions)?;
     run.with_session(|session, info, watcher| {
         run.say_target(info);
+        let range = match &regions {
+            Some(regions) => Some(regions::only(regions, session, watcher)?),
+            None => range,
+        };
         let plan = |session: &mut Session| match args.page {
             Some(first) => {
                 session.plan_erase_pages(first, args.pages.unwrap_or(1), !args.no_verify)

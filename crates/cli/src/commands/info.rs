@@ -1,12 +1,14 @@
 //! `flashwire info`
 
-use flashwire::{Error, Info, Protection};
+use std::time::Duration;
+
+use flashwire::{Error, Info, Protection, SpiInfo};
 
 use super::stm32;
 use super::target::Run;
 use crate::args::InfoArgs;
 use crate::json::InfoObject;
-use crate::progress::bytes;
+use crate::progress::{bytes, seconds};
 use crate::screen::Screen;
 
 /// Shows what is at the other end.
@@ -33,16 +35,14 @@ fn text(info: &Info, protection: &Protection) -> String {
             format!("protocol {version}{}", revision.unwrap_or_default()),
         ));
     }
+    if let Some(spi) = &info.spi {
+        lines.extend(of_programmer(spi));
+    }
     lines.push(("flash", flash(info)));
-    if !info.erase_units.is_empty() {
-        lines.push(("erase units", erase_units(info)));
+    match &info.spi {
+        Some(spi) => lines.extend(of_chip(spi)),
+        None => lines.extend(of_microcontroller(info, protection)),
     }
-    lines.push(("write unit", bytes(info.program_unit_bytes)));
-    lines.push(("erased byte", format!("{:#04x}", info.erased)));
-    if let Some(id) = &info.unique_id {
-        lines.push(("unique id", id.clone()));
-    }
-    lines.push(("read protection", stm32::read(protection).to_owned()));
     lines.push(("write protection", stm32::write(protection)));
     if let Some(stm32) = &info.stm32 {
         lines.push(("commands", wrapped(&stm32.commands)));
@@ -54,6 +54,69 @@ fn text(info: &Info, protection: &Protection) -> String {
         .iter()
         .map(|(label, value)| format!("{label:<LABEL_WIDTH$}{value}\n"))
         .collect()
+}
+
+fn of_microcontroller(info: &Info, protection: &Protection) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    if !info.erase_units.is_empty() {
+        lines.push(("erase units", erase_units(info)));
+    }
+    lines.push(("write unit", bytes(info.program_unit_bytes)));
+    lines.push(("erased byte", format!("{:#04x}", info.erased)));
+    if let Some(id) = &info.unique_id {
+        lines.push(("unique id", id.clone()));
+    }
+    lines.push(("read protection", stm32::read(protection).to_owned()));
+    lines
+}
+
+fn of_programmer(spi: &SpiInfo) -> Vec<(&'static str, String)> {
+    let name = spi.programmer.as_deref().unwrap_or("without a name");
+    let ahead = match (spi.extensions, spi.ahead) {
+        (true, _) => "with flashwire's extensions",
+        (false, true) => "takes commands ahead",
+        (false, false) => "takes one command at a time",
+    };
+    let clock = match spi.spi_hz {
+        Some(hz) => format!("{}.{:02} MHz", hz / 1_000_000, hz % 1_000_000 / 10_000),
+        None => "as the programmer has it; --spi-hz sets it".to_owned(),
+    };
+    let id: Vec<String> = spi.id.iter().map(|byte| format!("{byte:02x}")).collect();
+    vec![
+        ("programmer", format!("{name}, {ahead}")),
+        ("SPI clock", clock),
+        (
+            "chip id",
+            match &id[..] {
+                [] => "none: it does not know RDID".to_owned(),
+                id => id.join(" "),
+            },
+        ),
+    ]
+}
+
+fn of_chip(spi: &SpiInfo) -> Vec<(&'static str, String)> {
+    let erases = spi.erases.iter().map(|(name, _, typical_ms)| {
+        let time = seconds(Duration::from_millis(*typical_ms));
+        format!("{name} ({time})")
+    });
+    let figures = match spi.has_sfdp {
+        true => "the chip's own (SFDP)",
+        false => "from the table of parts: the chip has no SFDP",
+    };
+    let mut lines = vec![
+        ("erase units", wrapped(&erases.collect::<Vec<_>>())),
+        ("page", bytes(spi.page_bytes)),
+        ("addresses", spi.addressing.to_owned()),
+        ("figures", figures.to_owned()),
+    ];
+    if let Some(voltage) = spi.voltage_mv {
+        lines.push(("supply", super::spi::volts(voltage)));
+    }
+    if spi.names.len() > 2 {
+        lines.push(("can be", wrapped(&spi.names)));
+    }
+    lines
 }
 
 /// Where the values begin.

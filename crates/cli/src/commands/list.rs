@@ -59,10 +59,10 @@ fn text(list: &ListObject) -> String {
         .ports
         .iter()
         .map(|port| (port.port.as_str(), what(port)));
-    let benches = list
-        .benches
+    let benches = short(&list.benches);
+    let benches = benches
         .iter()
-        .map(|bench| (bench.port.as_str(), bench.what.clone()));
+        .map(|(port, what)| (port.as_str(), what.clone()));
     let buses = list.i2c_buses.iter().map(|bus| {
         let controller = bus.controller.as_deref().unwrap_or_default();
         let what = format!("I2C bus, {controller}");
@@ -76,6 +76,34 @@ fn text(list: &ListObject) -> String {
         .iter()
         .map(|(name, what)| format!("{name:<width$}  {what}"));
     lines.map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// Benches as a person wants to see them. Each programmer takes each chip: they are all shown with
+/// the first one, and the others in a line each.
+fn short(benches: &[BenchObject]) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    let mut programmers: Vec<&str> = Vec::new();
+    for bench in benches {
+        let Some((programmer, _)) = bench.port.split_once('+') else {
+            rows.push((bench.port.clone(), bench.what.clone()));
+            continue;
+        };
+        let is_new = !programmers.contains(&programmer);
+        if is_new {
+            programmers.push(programmer);
+        }
+        if programmers.len() == 1 {
+            rows.push((bench.port.clone(), bench.what.clone()));
+        } else if is_new {
+            let (title, _) = bench
+                .what
+                .split_once(", with ")
+                .unwrap_or((&bench.what, ""));
+            let what = format!("{title}, with any of these chips");
+            rows.push((format!("{programmer}+CHIP"), what));
+        }
+    }
+    rows
 }
 
 fn what(port: &PortObject) -> String {

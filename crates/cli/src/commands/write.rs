@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-use flashwire::images::{self, Firmware, LoadOptions};
+use flashwire::images::{self, LoadOptions};
 use flashwire::{
     Backup, BackupOptions, EraseChoice, ErasedKind, Error, Job, Outcome, Plan, PlanOptions,
     Problem, WriteOptions, places,
 };
 
+use super::regions::Content;
 use super::run::say_started;
 use super::target::{Run, would_lift};
 use super::{files, stamp};
-use crate::args::{EraseKind, FileArgs, VerifyArgs, WriteArgs};
+use crate::args::{ContentArgs, EraseKind, VerifyArgs, WriteArgs};
 use crate::json::JobObject;
 use crate::progress::{bytes, seconds};
 use crate::screen::Screen;
@@ -19,21 +20,22 @@ use crate::screen::Screen;
 /// Writes a file and verifies it.
 pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
-    let firmware = load(&args.file, run.config.address)?;
+    let content = load(&args.content, run.config.address)?;
     let options = options(args)?;
-    let name = files::name(&args.file.file);
+    let name = content.name();
     run.with_session(|session, info, watcher| {
         run.say_target(info);
+        let firmware = content.firmware(session, info, watcher)?;
         if args.unprotect {
             session.plan_past_protection();
         }
-        let mut job = session.plan_write(&firmware, &name, &options, watcher)?;
+        let mut job = session.plan_write(&firmware, name, &options, watcher)?;
         if args.unprotect && session.protection()?.is_any() {
             if args.dry_run {
                 screen.say(would_lift(&session.protection()?));
             } else {
                 run.unprotect(session, watcher)?;
-                job = session.plan_write(&firmware, &name, &options, watcher)?;
+                job = session.plan_write(&firmware, name, &options, watcher)?;
             }
         }
         let plan = job.plan();
@@ -41,7 +43,7 @@ pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
             let object = JobObject::new("flashwire/write/1", info, plan, None, false);
             return screen.result(&in_full(&job), &object);
         }
-        screen.say(&in_short(&name, &job));
+        screen.say(&in_short(name, &job));
         let outcome = session.execute(&job, watcher)?;
         say_done(&outcome, plan, session.is_simulated(), screen);
         if args.run {
@@ -63,11 +65,12 @@ pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
 /// Compares the flash with a file.
 pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
-    let firmware = load(&args.file, run.config.address)?;
-    let name = files::name(&args.file.file);
+    let content = load(&args.content, run.config.address)?;
+    let name = content.name();
     run.with_session(|session, info, watcher| {
         run.say_target(info);
-        let job = session.plan_verify(&firmware, &name)?;
+        let firmware = content.firmware(session, info, watcher)?;
+        let job = session.plan_verify(&firmware, name)?;
         let outcome = session.execute(&job, watcher)?;
         let checked = bytes(job.plan().summary().verified_bytes);
         screen.say(&format!(
@@ -88,21 +91,25 @@ pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Error> {
     })
 }
 
-/// Reads the file. The address of the defaults is for raw binaries only: other formats do not
-/// disagree with it.
-fn load(args: &FileArgs, default_address: Option<u64>) -> Result<Firmware, Error> {
+/// Reads the files. The address of the defaults is for raw binaries only, and not for regions: what
+/// has addresses does not disagree with it.
+fn load(args: &ContentArgs, default_address: Option<u64>) -> Result<Content, Error> {
     let options = LoadOptions {
         format: args.format,
         address: args.address,
     };
-    let firmware = files::load(&args.file, options)?;
-    match default_address {
-        Some(address) => {
-            let placed = firmware.place(address);
-            placed.map_err(|error| Error::from(error).about(files::name(&args.file)))
+    let has_regions = !args.regions.region.is_empty();
+    let default_address = default_address.filter(|_| !has_regions);
+    Content::load(args.file.as_deref(), &args.regions, |file| {
+        let firmware = files::load(file, options)?;
+        match default_address {
+            Some(address) => {
+                let placed = firmware.place(address);
+                placed.map_err(|error| Error::from(error).about(files::name(file)))
+            }
+            None => Ok(firmware),
         }
-        None => Ok(firmware),
-    }
+    })
 }
 
 fn options(args: &WriteArgs) -> Result<WriteOptions, Error> {
@@ -190,8 +197,11 @@ pub(super) fn units(kind: &ErasedKind) -> String {
     format!("{} ({})", bytes(kind.bytes), count(kind.units, &kind.name))
 }
 
-/// `1 page`, `12 pages`.
+/// `1 page`, `12 pages`, `2 x 4K sector`.
 fn count(units: u64, name: &str) -> String {
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        return format!("{units} x {name}");
+    }
     let plural = if units == 1 { "" } else { "s" };
     format!("{units} {name}{plural}")
 }

@@ -44,7 +44,8 @@ pub struct SpiInfo {
     pub ahead: bool,
     /// Whether the programmer has this project's extensions.
     pub extensions: bool,
-    /// What the chip answers to RDID.
+    /// What the chip answers to RDID, each byte once: most chips begin again after the third. Empty
+    /// if it does not know the instruction.
     pub id: Vec<u8>,
     /// The parts that it can be, by vendor and model.
     pub names: Vec<String>,
@@ -142,7 +143,7 @@ impl Spi {
         let names = &self.definition().names;
         match &names[..] {
             [] => {
-                let id = self.chip.identity().answers.rdid.iter().take(3);
+                let id = id_of(&self.chip.identity().answers.rdid).iter().take(3);
                 let id: String = id.map(|byte| format!("{byte:02x}")).collect();
                 format!("SPI NOR chip {id}")
             }
@@ -152,21 +153,25 @@ impl Spi {
         }
     }
 
-    /// What to call the chip in a file name: the model, or the id.
+    /// What to call the chip in a file name: vendor and model, or vendor and id where several parts
+    /// have it.
     pub(super) fn file_name(&self) -> String {
-        let names = self.definition().names.first();
-        names.map_or_else(|| self.part(), |name| name.replace('/', "-"))
+        match &self.definition().names[..] {
+            [] => self.part(),
+            [name] => name.clone(),
+            [first, ..] => {
+                let vendor = first.split(' ').next().unwrap_or(first);
+                let id = id_of(&self.chip.identity().answers.rdid).iter().take(3);
+                let id: String = id.map(|byte| format!("{byte:02x}")).collect();
+                format!("{vendor} {id}")
+            }
+        }
     }
 
     /// The supply voltage, if the programmer's own would be too much for the chip.
     fn low_voltage(&self) -> Option<Voltage> {
         let voltage = self.definition().voltage?;
         (voltage.max_mv < PROGRAMMER_LEAST_MV).then_some(voltage)
-    }
-
-    /// Whether a comparison costs less than reading.
-    pub(super) fn has_checksums(&mut self) -> bool {
-        self.chip.controller_mut().limits().range_bytes.is_some()
     }
 
     pub(super) fn info(&self) -> SpiInfo {
@@ -192,7 +197,7 @@ impl Spi {
             spi_hz: self.programmer.spi_hz,
             ahead: self.programmer.pipelined,
             extensions: self.programmer.extensions.is_some(),
-            id: self.chip.identity().answers.rdid.clone(),
+            id: id_of(&self.chip.identity().answers.rdid).to_vec(),
             names: definition.names.clone(),
             has_sfdp: definition.has_sfdp,
             voltage_mv: voltage.map(|voltage| (voltage.min_mv, voltage.max_mv)),
@@ -390,6 +395,20 @@ impl Session {
     }
 }
 
+/// Length of a JEDEC id without continuation codes: manufacturer, type, capacity. JEP106, JESD216.
+const ID_BYTES: usize = 3;
+
+/// What of an answer to RDID is the id.
+fn id_of(answer: &[u8]) -> &[u8] {
+    let is_silence = answer.iter().all(|byte| [0x00, 0xFF].contains(byte));
+    let (id, more) = answer.split_at(ID_BYTES.min(answer.len()));
+    match () {
+        () if is_silence => &[],
+        () if id.starts_with(more) => id,
+        () => answer,
+    }
+}
+
 /// `1.65 to 1.95 V`.
 fn volts(min_mv: u32, max_mv: u32) -> String {
     let volts = |mv: u32| {
@@ -418,6 +437,18 @@ mod tests {
     fn voltages_read_as_datasheets_print_them() {
         assert_eq!(volts(1650, 1950), "1.65 to 1.95 V");
         assert_eq!(volts(2700, 3600), "2.7 to 3.6 V");
+    }
+
+    #[test]
+    fn an_id_that_begins_again_is_shown_once() {
+        assert_eq!(
+            id_of(&[0xEF, 0x40, 0x17, 0xEF, 0x40, 0x17]),
+            [0xEF, 0x40, 0x17]
+        );
+        let long = [0x20, 0xBA, 0x19, 0x10, 0x44, 0x00];
+        assert_eq!(id_of(&long), long);
+        assert_eq!(id_of(&[0xFF; 6]), [0; 0]);
+        assert_eq!(id_of(&[]), [0; 0]);
     }
 
     #[test]

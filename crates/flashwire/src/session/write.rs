@@ -5,8 +5,8 @@ use std::time::Duration;
 use std::{fs, io};
 
 use flashwire_plan::{
-    Current, EraseChoice, FlashDevice, Format, Geometry, Image, ImageError, Look, Need, Options,
-    Plan, Report, Segment, needs, plan, survey,
+    Current, EraseChoice, FlashDevice, Format, Geometry, Image, ImageError, Need, Options, Plan,
+    Report, Segment, needs, plan, survey,
 };
 
 use super::{Device, Session, changed};
@@ -196,19 +196,14 @@ impl Session {
         let image = self.fitting(firmware).map_err(refused)?;
         let geometry = self.device.flash().geometry().clone();
         let mut choice = options.plan;
-        let mut compares_by_reading = false;
-        if let Device::Spi(spi) = &mut self.device {
+        if let Device::Spi(_) = &self.device {
             // Erasing is what takes time here, and wears the chip out: what is there already stays.
             choice.only_changed |= choice.erase == EraseChoice::Touched;
-            compares_by_reading = !spi.has_checksums();
         }
         let mut needs =
             needs(&geometry, &image, &choice).map_err(|error| self.on_port(error).about(name))?;
         if matches!(options.backup, BackupOptions::Everything(_)) {
             needs = geometry.memory().into_iter().map(Need::read).collect();
-        } else if compares_by_reading {
-            // What has to be read anyway is had, for the plan and for the backup.
-            needs.iter_mut().for_each(|need| need.look = Look::Read);
         }
         let current = if self.read_protected() || options.assume_erased && options.plan.verify {
             // Taking the protection away, without which nothing can be written, erases everything.

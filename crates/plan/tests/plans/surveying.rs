@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use flashwire_plan::{
-    Cause, Current, Look, Need, Options, Phase, PlanError, needs, plan, read_range, survey,
+    Cause, Current, Geometry, Look, Need, Options, Phase, PlanError, needs, plan, read_range,
+    survey,
 };
 
-use crate::geometries::{f103, g0, with_hole};
+use crate::geometries::{f103, g0, nor, with_hole};
 use crate::memory::Memory;
 use crate::{erased, go_on, image, pattern};
 
@@ -69,6 +70,50 @@ fn one_changed_unit_among_many_takes_few_comparisons() {
         let left_turns = (0..4).filter(|bit| changed >> bit & 1 == 0).count();
         assert_eq!(memory.matches.len(), 1 + 4 + left_turns, "{changed}");
     }
+}
+
+/// A SPI NOR chip whose programmer computes checksums in half the time that reading takes.
+fn nor_with_checksums() -> Geometry {
+    let mut geometry = nor();
+    geometry.costs.compare_block = geometry.costs.read_block / 2;
+    geometry
+}
+
+#[test]
+fn where_reading_is_cheap_what_differs_is_read() {
+    let options = Options {
+        only_changed: true,
+        ..Options::default()
+    };
+    let wanted = pattern(256 * 1024);
+    let image = image(&[(0, &wanted)]);
+    let needs = needs(&nor_with_checksums(), &image, &options).unwrap();
+    let mut memory = Memory::blank(nor_with_checksums());
+    memory.put(0, &wanted);
+    memory.put(0x1_2345, &[!wanted[0x1_2345]]);
+    let current = survey(&mut memory, &needs, &image, &mut go_on).unwrap();
+    let block = |n: u64| n * 0x1_0000..(n + 1) * 0x1_0000;
+    assert_eq!(memory.matches, [block(0), block(1), block(2), block(3)]);
+    assert_eq!(memory.reads, [block(1)]);
+    let plan = plan(&nor_with_checksums(), &image, &current, &options).unwrap();
+    assert_eq!(erased(&plan), [("4K", 0x1_2000..0x1_3000)]);
+}
+
+#[test]
+fn where_everything_differs_nothing_is_compared_for_long() {
+    let options = Options {
+        only_changed: true,
+        ..Options::default()
+    };
+    let image = image(&[(0, &pattern(256 * 1024))]);
+    let needs = needs(&nor_with_checksums(), &image, &options).unwrap();
+    let mut memory = Memory::blank(nor_with_checksums());
+    let current = survey(&mut memory, &needs, &image, &mut go_on).unwrap();
+    assert_eq!(memory.matches.len(), 2);
+    assert_eq!(memory.reads.len(), 4);
+    // What is blank is known to be, and needs no erase.
+    let plan = plan(&nor_with_checksums(), &image, &current, &options).unwrap();
+    assert!(plan.erase_units().is_empty());
 }
 
 #[test]
