@@ -5,6 +5,7 @@
 
 use std::fs::OpenOptions;
 
+use flashwire_tests::clipped::Clipped;
 use flashwire_tests::desk::{Desk, run};
 use flashwire_tests::ours;
 use flashwire_tests::served::Served;
@@ -47,6 +48,23 @@ fn a_program_that_has_the_port_open_is_named() {
     let out = String::from_utf8_lossy(&said.out);
     assert!(out.contains("wrong[busy]") && out.contains(&me), "{out}");
     assert_eq!(said.code, Some(6), "{out}");
+}
+
+#[test]
+fn a_programmer_where_a_bootloader_was_looked_for_is_recognised() {
+    let programmer = Clipped::open("serprog+w25q80bv", &[]);
+    let desk = Desk::new();
+    let port = format!("tcp:{}", programmer.address());
+    let ended = desk.run(&["doctor", "-p", &port]);
+    let said = String::from_utf8_lossy(&ended.out);
+    assert_eq!(ended.code, Some(5), "{said}");
+    assert!(said.contains("wrong[serprog]"), "{said}");
+    // What it advises works.
+    assert!(
+        said.contains(&format!("flashwire info -p serprog:{port}")),
+        "{said}"
+    );
+    desk.run(&["info", "-p", &format!("serprog:{port}")]).done();
 }
 
 #[test]

@@ -407,6 +407,7 @@ fn samples() -> Vec<Finding> {
             sample: heard(&[0xE6, 0x01, 0x98]),
             settings: None,
         },
+        Finding::Serprog,
         Finding::OtherSpeed {
             baud: 115_200,
             answers: 57_600,

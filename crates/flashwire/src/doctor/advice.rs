@@ -267,6 +267,7 @@ fn wire(finding: &Finding) -> Vec<Advice> {
             ),
             say("on newer parts option bits (nSWBOOT0, nBOOT0, nBOOT_SEL) can overrule the pin"),
         ],
+        Finding::Serprog => vec![run("say that it is one", "flashwire info -p serprog:PORT")],
         Finding::OtherSpeed { answers, .. } => vec![
             say("press reset: a bootloader keeps the speed of the first byte that it hears"),
             run(

@@ -178,6 +178,8 @@ pub enum Finding {
         /// Speed and format at which it is text, if any was found.
         settings: Option<Settings>,
     },
+    /// A programmer that speaks serprog answers.
+    Serprog,
     /// A loader is there, but at another speed.
     OtherSpeed {
         /// The speed in use, in bits per second.
@@ -230,6 +232,7 @@ impl Finding {
             Self::LineLow => "line-low",
             Self::Pulses { .. } => "pulses",
             Self::Application { .. } => "application",
+            Self::Serprog => "serprog",
             Self::OtherSpeed { .. } => "other-speed",
             Self::Parity { .. } => "parity",
             Self::Garbage { .. } => "garbage",
@@ -256,6 +259,7 @@ impl Finding {
             | Self::LineLow
             | Self::Pulses { .. }
             | Self::Application { .. }
+            | Self::Serprog
             | Self::OtherSpeed { .. }
             | Self::Parity { .. }
             | Self::Garbage { .. } => Exit::Silent,
@@ -373,6 +377,9 @@ impl fmt::Display for Finding {
             ),
             Self::Application { .. } => {
                 f.write_str("the application is running and talks, not the bootloader")
+            }
+            Self::Serprog => {
+                f.write_str("a programmer that speaks serprog answers, not an STM32 bootloader")
             }
             Self::OtherSpeed { baud, answers } => {
                 write!(f, "a bootloader answers at {answers} baud, not at {baud}")

@@ -16,8 +16,9 @@ mod udev;
 mod wire;
 
 use crate::error::{Error, Exit, Problem};
-use crate::port::Place;
-use crate::session::OpenOptions;
+use crate::port::{Method, Place};
+use crate::session::open::method;
+use crate::session::{OpenOptions, Session};
 use crate::watch::Watcher;
 
 pub use advice::{GroupTool, System};
@@ -69,16 +70,23 @@ pub fn look_at_port(
     options: OpenOptions,
     watcher: &mut dyn Watcher,
 ) -> Result<Vec<Finding>, Error> {
-    let Place::Serial(name) = &options.port.place else {
-        return match wire::look(options, watcher) {
-            Err(error) => unopened(error).map(|finding| vec![finding]),
-            found => found,
-        };
+    let look = match method(&options.port)? {
+        Method::Stm32 => wire::look,
+        _ => open_session,
     };
-    let name = name.clone();
+    let name = match &options.port.place {
+        Place::Serial(name) => name.clone(),
+        Place::I2c { bus, .. } => bus.clone(),
+        _ => {
+            return match look(options, watcher) {
+                Err(error) => unopened(error).map(|finding| vec![finding]),
+                found => found,
+            };
+        }
+    };
     // Before it is opened: from then on it is this program that has it.
     let around = access::around(computer, &name);
-    match wire::look(options, watcher) {
+    match look(options, watcher) {
         Ok(found) => {
             let opened = access::opened(&name);
             Ok([vec![opened], around, found]
@@ -96,6 +104,25 @@ pub fn look_at_port(
             Ok(findings)
         }
     }
+}
+
+/// Opens a target that says by itself what is wrong: one that is not reached over a UART that could
+/// be wired wrongly.
+fn open_session(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Vec<Finding>, Error> {
+    let mut session = match Session::open(options, watcher) {
+        Ok(session) => session,
+        Err(error) if matches!(error.problem(), Problem::Open { .. }) => return Err(error),
+        Err(error) => return Ok(vec![Finding::Failed(error)]),
+    };
+    let info = session.info();
+    session.close()?;
+    let answers = Finding::Answers {
+        part: info.part,
+        link: info.link,
+        wiring: None,
+    };
+    let protected = info.read_protected.then_some(Finding::ReadProtected);
+    Ok([answers].into_iter().chain(protected).collect())
 }
 
 /// A port without a node in the file system that cannot be opened.

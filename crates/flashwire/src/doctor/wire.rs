@@ -33,6 +33,10 @@ const LOW_LINE: Duration = Duration::from_millis(50);
 /// Most bytes that are listened to at one go: something that talks without end says enough in them.
 const EARFUL_BYTES: usize = 512;
 
+/// How a serprog programmer refuses 0x7F, which is none of its commands (serprog-protocol.txt,
+/// "NAK").
+const SERPROG_NAK: u8 = 0x15;
+
 /// Speeds at which programs talk, in bits per second, the usual ones first.
 const TALKING: [u32; 7] = [115_200, 9600, 57_600, 38_400, 19_200, 230_400, 921_600];
 
@@ -210,6 +214,9 @@ impl Examination<'_> {
             Some((_, sample)) => sample,
             None => Sample::default(),
         };
+        if sample.is_only(SERPROG_NAK) {
+            return Ok(Finding::Serprog);
+        }
         if let Some(answers) = self.other_speed()? {
             let baud = self.settings.baud;
             return Ok(Finding::OtherSpeed { baud, answers });

@@ -199,7 +199,7 @@ impl Session {
 }
 
 /// How to talk over a port: as it says, or as its link is talked to.
-fn method(port: &Port) -> Result<Method, Error> {
+pub(crate) fn method(port: &Port) -> Result<Method, Error> {
     let bench = match (&port.place, port.method) {
         (Place::Bench(bench), _) => bench,
         (Place::I2c { .. }, None) => return Ok(Method::Stm32I2c),
