@@ -226,7 +226,13 @@ mod tests {
             uid: 0,
             ..anna(&[0])
         };
-        assert_eq!(why(node(0o600, 0), &root, None, false), Denial::Policy);
+        // Rights never close anything to root.
+        let somebody_else_s = Node {
+            mode: 0o600,
+            uid: 1000,
+            gid: 1000,
+        };
+        assert_eq!(why(somebody_else_s, &root, None, false), Denial::Policy);
     }
 
     #[test]
