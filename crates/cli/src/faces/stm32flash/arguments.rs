@@ -5,9 +5,10 @@
 //! 0, these are errors.
 
 use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use flashwire::ResetSpec;
+use flashwire::{FrameLimits, ResetSpec};
 
 use crate::faces::getopt::{self, Piece};
 
@@ -51,7 +52,7 @@ pub(super) struct Arguments {
     /// `-g`: where to start the program afterwards; 0 is the start of the flash.
     pub(super) start: Option<u32>,
     /// `-F`: the longest frames, received and sent, in bytes.
-    pub(super) frame: Frame,
+    pub(super) frame: FrameLimits,
     /// `-f`: the file is binary, whatever it looks like.
     pub(super) binary: bool,
     /// `-c`: the loader has been greeted before.
@@ -95,22 +96,6 @@ pub(super) enum Place {
     Pages { first: u32, count: Option<u32> },
     /// Addresses, from one on; without a length all that follow.
     Addresses { start: u32, length: Option<u32> },
-}
-
-/// The longest frames, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub(super) rx: u32,
-    pub(super) tx: u32,
-}
-
-impl Frame {
-    /// No limit but the protocol's: 256 bytes of data, and two more around them (AN3155, sections
-    /// 3.4 and 3.6).
-    pub(super) const WHOLE: Self = Self { rx: 256, tx: 258 };
-
-    /// Least that the original works with.
-    const LEAST: Self = Self { rx: 20, tx: 6 };
 }
 
 /// Line speeds that the original takes besides 0.
@@ -179,7 +164,7 @@ struct Reader {
     verify: bool,
     retries: u32,
     start: Option<u32>,
-    frame: Frame,
+    frame: FrameLimits,
     binary: bool,
     resume: bool,
     reset: bool,
@@ -200,7 +185,7 @@ impl Reader {
             verify: false,
             retries: DEFAULT_RETRIES,
             start: None,
-            frame: Frame::WHOLE,
+            frame: FrameLimits::default(),
             binary: false,
             resume: false,
             reset: false,
@@ -325,23 +310,19 @@ impl Reader {
             Some((rx, tx)) => (number('F', rx)?, number('F', tx)?),
             None => (number('F', text)?, 0),
         };
-        let Frame {
-            rx: most_rx,
-            tx: most_tx,
-        } = Frame::WHOLE;
-        let or_most = |value: u32, most: u32| if value == 0 { most } else { value };
-        let (rx, tx) = (or_most(rx, most_rx), or_most(tx, most_tx));
-        let least = Frame::LEAST;
-        if rx < least.rx || tx < least.tx {
-            return Err(format!(
-                "-F {text}: at least {} bytes received and {} sent",
-                least.rx, least.tx
-            ));
-        }
-        self.frame = Frame {
-            rx: rx.min(most_rx),
-            tx: tx.min(most_tx),
+        let within = |value: u32, limits: RangeInclusive<usize>| match value as usize {
+            0 => *limits.end(),
+            value => value.min(*limits.end()),
         };
+        let frame = FrameLimits::new(within(rx, FrameLimits::RX), within(tx, FrameLimits::TX));
+        self.frame = frame.ok_or_else(|| {
+            let (rx, tx) = (FrameLimits::RX, FrameLimits::TX);
+            format!(
+                "-F {text}: at least {} bytes received and {} sent",
+                rx.start(),
+                tx.start()
+            )
+        })?;
         Ok(())
     }
 }

@@ -73,13 +73,16 @@ fn load(path: &Path, arguments: &Arguments) -> Result<Firmware, Error> {
 /// How to reach the chip.
 fn open_options(arguments: &Arguments, cancel: &CancelFlag) -> Result<OpenOptions, Error> {
     let mut options = OpenOptions::new(port(arguments)?);
-    options.speed = Speed::Baud(arguments.baud);
-    options.parity = Some(match arguments.parity {
-        arguments::Parity::Even => Parity::Even,
-        arguments::Parity::Odd => Parity::Odd,
-        arguments::Parity::None => Parity::None,
-    });
+    if !is_bus(&arguments.port) {
+        options.speed = Speed::Baud(arguments.baud);
+        options.parity = Some(match arguments.parity {
+            arguments::Parity::Even => Parity::Even,
+            arguments::Parity::Odd => Parity::Odd,
+            arguments::Parity::None => Parity::None,
+        });
+    }
     options.retries = arguments.retries;
+    options.frame = arguments.frame;
     options.resume = arguments.resume;
     // Lines that nobody named are not touched.
     options.reset = Some(arguments.lines.clone().unwrap_or(ResetSpec::None));
@@ -87,13 +90,15 @@ fn open_options(arguments: &Arguments, cancel: &CancelFlag) -> Result<OpenOption
     Ok(options)
 }
 
-/// How Linux calls its I2C buses.
-const I2C_BUS: &str = "/dev/i2c-";
+/// Whether this is how Linux calls an I2C bus: it has neither speed nor parity to set.
+fn is_bus(port: &str) -> bool {
+    port.starts_with("/dev/i2c-")
+}
 
 /// The port as flashwire calls it: an I2C bus goes with the loader's address on it.
 fn port(arguments: &Arguments) -> Result<Port, Error> {
     let name = &arguments.port;
-    if !name.starts_with(I2C_BUS) {
+    if !is_bus(name) {
         return Ok(name.parse().map_err(Problem::from)?);
     }
     let Some(address) = arguments.bus_address else {
