@@ -25,6 +25,9 @@ struct Cable {
     count: u64,
     lost: Range<u64>,
     received: u64,
+    /// Bytes sent and asked for, and in how many goes.
+    passed: u64,
+    transfers: u64,
 }
 
 /// The host's end of a bench.
@@ -95,6 +98,16 @@ impl Bench {
         self.cable.borrow().received
     }
 
+    /// How many bytes the client has sent and received.
+    pub fn bytes_passed(&self) -> u64 {
+        self.cable.borrow().passed
+    }
+
+    /// In how many goes it has sent and received: transfers, on a bus.
+    pub fn transfers(&self) -> u64 {
+        self.cable.borrow().transfers
+    }
+
     /// The link, to look at it and at the bench.
     pub fn look(&self) -> Ref<'_, SimLink> {
         self.link.borrow()
@@ -163,6 +176,8 @@ impl Link for BenchLink {
         let arriving: Vec<u8> = {
             let mut cable = self.bench.cable.borrow_mut();
             cable.sends.push(bytes.to_vec());
+            cable.passed += bytes.len() as u64;
+            cable.transfers += 1;
             let lost = cable.lost.clone();
             let from = cable.count;
             cable.count += bytes.len() as u64;
@@ -177,7 +192,10 @@ impl Link for BenchLink {
 
     fn recv(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, LinkError> {
         let count = self.bench.change().recv(buffer, deadline)?;
-        self.bench.cable.borrow_mut().received += count as u64;
+        let mut cable = self.bench.cable.borrow_mut();
+        cable.received += count as u64;
+        cable.passed += count as u64;
+        cable.transfers += 1;
         Ok(count)
     }
 

@@ -72,10 +72,12 @@ impl Interface {
 }
 
 impl LoaderState {
-    /// Whether the loader does something that has to end before it looks at its interface.
+    /// Whether the loader does something that has to end before it looks at its interface. What
+    /// comes after an answer that the host has yet to read has not begun.
     fn works(&self) -> bool {
         let due = |step: &Step| !matches!(step, Step::Send(_));
-        self.current.is_some() || self.steps.front().is_some_and(due)
+        let waits = self.i2c.as_ref().is_some_and(Interface::waits_for_read);
+        self.current.is_some() || !waits && self.steps.front().is_some_and(due)
     }
 
     /// Whether it serves reads with BUSY while it does that.

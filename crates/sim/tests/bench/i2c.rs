@@ -333,6 +333,17 @@ fn half_a_command_is_waited_for_a_second_and_not_for_ever() {
 }
 
 #[test]
+fn an_acknowledge_that_nobody_reads_is_waited_for_a_second_even_where_work_comes_after_it() {
+    let mut host = Host::open("stm32g0b1re");
+    host.says(&[0xA1, 0x5E], ACK);
+    host.says(&[0x08, 0x00, 0x00, 0x00, 0x08], ACK);
+    host.write(&[0x00, 0x00, 0x01, 0x00, 0x01])
+        .expect("the bus works");
+    host.wait(1200);
+    assert!(host.is_well());
+}
+
+#[test]
 fn only_the_newer_versions_survive_a_bare_scan() {
     for (version, hangs) in [("1.0", true), ("1.1", true), ("1.2", false)] {
         let spec = format!("stm32l476rg,i2c-version={version},hold-limit-ms=10");
