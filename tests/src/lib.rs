@@ -16,6 +16,8 @@ pub mod i2c;
 #[cfg(target_os = "linux")]
 pub mod judge;
 #[cfg(target_os = "linux")]
+pub mod loaders;
+#[cfg(target_os = "linux")]
 pub mod ours;
 #[cfg(target_os = "linux")]
 pub mod overheard;

@@ -12,142 +12,24 @@ use std::time::Duration;
 
 use flashwire_protocol::stm32::FlashCrc;
 use flashwire_sim::stm32::ChipState;
-use flashwire_tests::bench::noise;
-use flashwire_tests::board::{self, assert_same_flash};
+use flashwire_tests::board::assert_same_flash;
 use flashwire_tests::judge::{self, Outcome};
+use flashwire_tests::loaders::{F072, F407, G071, H743, IMAGE_BYTES, L476, LOADERS, Loader, image};
 use flashwire_tests::served::{Guard, Remains, Served};
-
-/// A loader on I2C, and what AN2606 says of it: a third statement beside the client's tables and the
-/// simulator's.
-#[derive(Clone, Copy)]
-struct Loader {
-    /// The part.
-    name: &'static str,
-    /// The address that its loader has.
-    address: &'static str,
-    /// The version of its protocol, as stm32flash writes it.
-    version: &'static str,
-    /// What stm32flash calls the chip.
-    id: &'static str,
-    /// Size of its first erase units, in bytes.
-    unit_bytes: usize,
-    /// Size of its flash, in bytes.
-    flash_bytes: usize,
-}
-
-const KIB: usize = 1024;
-
-const F072: Loader = Loader {
-    name: "stm32f072rb",
-    address: "0x3b",
-    version: "0x10",
-    id: "0x0448",
-    unit_bytes: 2 * KIB,
-    flash_bytes: 128 * KIB,
-};
-
-const F407: Loader = Loader {
-    name: "stm32f407vg",
-    address: "0x3a",
-    version: "0x10",
-    id: "0x0413",
-    unit_bytes: 16 * KIB,
-    flash_bytes: 1024 * KIB,
-};
-
-const G071: Loader = Loader {
-    name: "stm32g071rb",
-    address: "0x51",
-    version: "0x12",
-    id: "0x0460",
-    unit_bytes: 2 * KIB,
-    flash_bytes: 128 * KIB,
-};
-
-const G0B1: Loader = Loader {
-    name: "stm32g0b1re",
-    address: "0x5d",
-    version: "0x12",
-    id: "0x0467",
-    unit_bytes: 2 * KIB,
-    flash_bytes: 512 * KIB,
-};
-
-const H743: Loader = Loader {
-    name: "stm32h743zi",
-    address: "0x4e",
-    version: "0x11",
-    id: "0x0450",
-    unit_bytes: 128 * KIB,
-    flash_bytes: 2048 * KIB,
-};
-
-const L476: Loader = Loader {
-    name: "stm32l476rg",
-    address: "0x43",
-    version: "0x12",
-    id: "0x0415",
-    unit_bytes: 2 * KIB,
-    flash_bytes: 1024 * KIB,
-};
-
-const LOADERS: [Loader; 6] = [F072, F407, G071, G0B1, H743, L476];
-
-/// How long the images are, in bytes: whole program units of every part (32 bytes on the H7), but
-/// neither whole blocks of the protocol nor whole erase units.
-const IMAGE_BYTES: usize = 156 * 32;
 
 /// Longer than any of these loaders takes from a reset until it listens.
 const START_UP: Duration = Duration::from_millis(500);
 
-fn image() -> Vec<u8> {
-    board::image()[..IMAGE_BYTES].to_vec()
+/// stm32flash at the loader's address on the bench.
+fn stm32flash(loader: &Loader, bench: &Served) -> Command {
+    let mut command = bench.program(&judge::stm32flash());
+    command.args(["-a", loader.address]);
+    command
 }
 
-impl Loader {
-    /// The bench. Its bus has Fast-mode's clock, and its flash a tenth of the usual times.
-    fn bench(&self) -> String {
-        format!("{},bus=i2c,i2c-hz=400000,flash-percent=10", self.name)
-    }
-
-    /// What the flash holds before: noise, to the end of the erase unit behind the image's.
-    fn old_content(&self) -> Vec<u8> {
-        let mut content = noise(self.touched_bytes() + self.unit_bytes, 2);
-        content.resize(self.flash_bytes, 0xFF);
-        content
-    }
-
-    /// What it holds when the image was written and the rest of its erase units erased.
-    fn written(&self) -> Vec<u8> {
-        let mut content = self.old_content();
-        content[..self.touched_bytes()].fill(0xFF);
-        content[..IMAGE_BYTES].copy_from_slice(&image());
-        content
-    }
-
-    fn blank(&self) -> Vec<u8> {
-        vec![0xFF; self.flash_bytes]
-    }
-
-    fn touched_bytes(&self) -> usize {
-        IMAGE_BYTES.next_multiple_of(self.unit_bytes)
-    }
-
-    fn open(&self) -> Served {
-        Served::open(&self.bench(), &self.old_content())
-    }
-
-    /// stm32flash at its address on the bench.
-    fn stm32flash(&self, bench: &Served) -> Command {
-        let mut command = bench.program(&judge::stm32flash());
-        command.args(["-a", self.address]);
-        command
-    }
-
-    /// stm32flash with these words.
-    fn run(&self, bench: &Served, words: &[&str]) -> Outcome {
-        judge::run(self.stm32flash(bench).args(words).arg(bench.port()))
-    }
+/// stm32flash with these words.
+fn run(loader: &Loader, bench: &Served, words: &[&str]) -> Outcome {
+    judge::run(stm32flash(loader, bench).args(words).arg(bench.port()))
 }
 
 /// Ends a bench that has nothing to say against its host.
@@ -163,7 +45,7 @@ fn content(bench: Served) -> Remains {
 fn every_loader_tells_its_version_and_chip() {
     for loader in LOADERS {
         let bench = loader.open();
-        let said = loader.run(&bench, &[]).success();
+        let said = run(&loader, &bench, &[]).success();
         let version = format!("Version      : {}\n", loader.version);
         let id = format!("Device ID    : {} ", loader.id);
         assert!(said.contains(&version) && said.contains(&id), "{said}");
@@ -192,23 +74,33 @@ fn every_board_is_flashed_verified_read_and_started() {
         let file = bench.put("image.bin", &image());
         let read = bench.file("read.bin");
 
-        let mut write = loader.stm32flash(&bench);
+        let mut write = stm32flash(&loader, &bench);
         let said = judge::run(write.args(["-v", "-w"]).args([&file, &bench.port()])).success();
         assert!(said.contains("Wrote and verified"), "{said}");
 
         let range = format!("0x08000000:{IMAGE_BYTES}");
-        let mut program = loader.stm32flash(&bench);
+        let mut program = stm32flash(&loader, &bench);
         program.args(["-S", &range, "-r"]);
         judge::run(program.args([&read, &bench.port()])).success();
         assert_same_flash(&std::fs::read(&read).unwrap(), &image());
 
-        loader.run(&bench, &["-g", "0"]).success();
+        run(&loader, &bench, &["-g", "0"]).success();
         let remains = content(bench);
         assert_same_flash(&remains.flash, &loader.written());
         let ChipState::Application(application) = remains.state else {
             panic!("{}: nothing runs: {:?}", loader.name, remains.state);
         };
         assert_eq!(application.entry, 0x0800_0100);
+
+        // It loses what shares an erase unit with the image, which flashwire would keep.
+        let bench = loader.open();
+        let file = bench.put("image.bin", &image());
+        let mut ours = loader.flashwire(&bench, "write");
+        judge::run(ours.args(["--no-keep", "--run"]).arg(&file)).success();
+        let ours = content(bench);
+        assert_same_flash(&remains.flash, &ours.flash);
+        assert_eq!(remains.options, ours.options);
+        assert!(matches!(ours.state, ChipState::Application(_)));
     }
 }
 
@@ -217,7 +109,7 @@ fn every_board_is_flashed_verified_read_and_started() {
 fn every_board_is_erased() {
     for loader in LOADERS {
         let bench = loader.open();
-        loader.run(&bench, &["-o"]).success();
+        run(&loader, &bench, &["-o"]).success();
         assert_same_flash(&content(bench).flash, &loader.blank());
     }
 }
@@ -233,7 +125,7 @@ fn some_pages_are_erased() {
             0x0800_0000 + loader.unit_bytes,
             loader.unit_bytes
         );
-        loader.run(&bench, &["-o", "-S", &range]).success();
+        run(&loader, &bench, &["-o", "-S", &range]).success();
         let mut expected = loader.old_content();
         expected[loader.unit_bytes..2 * loader.unit_bytes].fill(0xFF);
         assert_same_flash(&content(bench).flash, &expected);
@@ -248,10 +140,10 @@ fn read_protection_comes_and_goes() {
         let factory = content(loader.open()).options;
 
         let bench = loader.open();
-        loader.run(&bench, &["-j"]).success();
+        run(&loader, &bench, &["-j"]).success();
         // It resets itself.
         sleep(START_UP);
-        let outcome = loader.run(&bench, &["-r", "/dev/null"]);
+        let outcome = run(&loader, &bench, &["-r", "/dev/null"]);
         assert_eq!(outcome.code, 1, "{}", outcome.said);
         assert!(outcome.said.contains("0x11"), "{}", outcome.said);
         let remains = content(bench);
@@ -259,7 +151,7 @@ fn read_protection_comes_and_goes() {
         assert_ne!(remains.options, factory, "{}", loader.name);
 
         let bench = Served::open_guarded(&loader.bench(), &loader.old_content(), Guard::Reading);
-        loader.run(&bench, &["-k"]).success();
+        run(&loader, &bench, &["-k"]).success();
         let remains = content(bench);
         assert_same_flash(&remains.flash, &loader.blank());
         assert_eq!(remains.options, factory, "{}", loader.name);
@@ -276,7 +168,7 @@ fn write_protection_goes() {
             &loader.old_content(),
             Guard::Writing(&[0, 1]),
         );
-        loader.run(&bench, &["-u"]).success();
+        run(&loader, &bench, &["-u"]).success();
         let remains = content(bench);
         assert_eq!(remains.options, factory, "{}", loader.name);
         assert_same_flash(&remains.flash, &loader.old_content());
@@ -289,9 +181,7 @@ fn write_protection_goes() {
 fn a_checksum_is_that_of_the_content_wherever_it_is_computed() {
     for loader in LOADERS {
         let bench = loader.open();
-        let said = loader
-            .run(&bench, &["-C", "-S", "0x08000000:4096"])
-            .success();
+        let said = run(&loader, &bench, &["-C", "-S", "0x08000000:4096"]).success();
         let mut crc = FlashCrc::default();
         crc.update_bytes(&loader.old_content()[..4096], 0xFF);
         let sum = format!("CRC(0x08000000-0x08001000) = 0x{:08x}", crc.value());
@@ -306,7 +196,7 @@ fn a_checksum_is_that_of_the_content_wherever_it_is_computed() {
 fn every_board_is_reset_into_what_its_boot_pin_says() {
     for loader in LOADERS {
         let bench = loader.open();
-        loader.run(&bench, &["-R"]).success();
+        run(&loader, &bench, &["-R"]).success();
         let state = content(bench).state;
         assert!(matches!(state, ChipState::Loader { .. }), "{state:?}");
     }
@@ -319,7 +209,7 @@ fn short_frames_carry_the_same_content() {
     for loader in LOADERS {
         let bench = loader.open();
         let file = bench.put("image.bin", &image());
-        let mut write = loader.stm32flash(&bench);
+        let mut write = stm32flash(&loader, &bench);
         write.args(["-F", "100:130", "-v", "-w"]);
         judge::run(write.args([&file, &bench.port()])).success();
         assert_same_flash(&content(bench).flash, &loader.written());
@@ -340,7 +230,7 @@ fn frames_that_cut_program_units_lose_data_on_the_chip() {
     ] {
         let bench = loader.open();
         let file = bench.put("image.bin", &image());
-        let mut write = loader.stm32flash(&bench);
+        let mut write = stm32flash(&loader, &bench);
         write.args(["-F", "20:30", "-v", "-w"]);
         let outcome = judge::run(write.args([&file, &bench.port()]));
         assert_eq!(
@@ -363,7 +253,7 @@ fn frames_that_cut_program_units_lose_data_on_the_chip() {
 fn a_clock_that_is_held_for_too_long_fails_the_job_and_the_chip_erases_all_the_same() {
     let spec = "stm32f407vg,bus=i2c,i2c-hz=400000,flash-percent=15";
     let bench = Served::open(spec, &F407.old_content());
-    let outcome = F407.run(&bench, &["-o"]);
+    let outcome = run(&F407, &bench, &["-o"]);
     assert_eq!(outcome.code, 1, "{}", outcome.said);
     assert!(
         outcome.said.contains("Failed to read ACK byte"),
@@ -396,7 +286,7 @@ fn what_keeps_it_from_a_loader_is_what_linux_tells() {
         (",functions=0x0eff0008", "controller is not I2C, only SMBUS"),
     ] {
         let bench = G071.open();
-        let mut program = G071.stm32flash(&bench);
+        let mut program = stm32flash(&G071, &bench);
         bench.attach_with(&mut program, keys);
         let outcome = judge::run(program.arg(bench.port()));
         assert_eq!(outcome.code, 1);
