@@ -3,7 +3,7 @@
 
 pub(crate) mod spi;
 
-use flashwire::{Error, Info, Outcome, Plan, Progress, Protection};
+use flashwire::{Error, Info, OptionBytes, Outcome, Plan, Progress, Protection};
 use serde::Serialize;
 
 /// `object` as one line of JSON.
@@ -212,6 +212,58 @@ impl ProtectionObject {
             read_protected: protection.read,
             write_protected: ranges(protection),
             erased,
+        }
+    }
+}
+
+/// Option bytes.
+#[derive(Serialize)]
+pub(crate) struct OptionsObject {
+    schema: &'static str,
+    link: String,
+    part: String,
+    /// Whether they were written just now.
+    written: bool,
+    areas: Vec<OptionArea>,
+    fields: Vec<OptionValue>,
+}
+
+#[derive(Serialize)]
+struct OptionArea {
+    address: u32,
+    /// Two hexadecimal digits a byte.
+    bytes: String,
+}
+
+#[derive(Serialize)]
+struct OptionValue {
+    name: &'static str,
+    value: u32,
+    bits: u32,
+}
+
+impl OptionsObject {
+    pub(crate) fn new(info: &Info, options: &OptionBytes, written: bool) -> Self {
+        let areas = options.blocks.iter().map(|block| OptionArea {
+            address: block.address,
+            bytes: block
+                .bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        });
+        let fields = options.fields.iter().map(|field| OptionValue {
+            name: field.name,
+            value: field.value,
+            bits: field.bits,
+        });
+        Self {
+            schema: "flashwire/stm32-options/1",
+            link: info.link.clone(),
+            part: info.part.clone(),
+            written,
+            areas: areas.collect(),
+            fields: fields.collect(),
         }
     }
 }

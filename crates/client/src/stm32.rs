@@ -20,6 +20,7 @@ mod geometry;
 mod identify;
 mod interface;
 mod memory;
+mod option_bytes;
 mod parts;
 mod pipeline;
 mod protect;
@@ -36,6 +37,7 @@ pub use bootloader::{Bootloader, Options};
 pub use error::{Error, Phase, Step};
 pub use identify::{Identity, UniqueId};
 pub use interface::{FrameLimits, Interface, ParseFrameError};
+pub use option_bytes::{OptionBlock, OptionBytes, OptionField, OptionsError};
 pub use parts::{
     Family, Layout, LayoutError, Part, Parts, PartsError, PartsErrorKind, Quirk, Timing,
 };

@@ -32,7 +32,9 @@ mod shared;
 mod watch;
 
 pub use error::{Error, Exit, Hint, Problem};
-pub use flashwire_client::stm32::{FrameLimits, Parts, Pipeline};
+pub use flashwire_client::stm32::{
+    FrameLimits, OptionBlock, OptionBytes, OptionField, Parts, Pipeline,
+};
 pub use flashwire_link::reset::ResetSpec;
 pub use flashwire_link::{CancelFlag, Parity};
 #[cfg(feature = "os")]

@@ -14,7 +14,7 @@ use flashwire::files::FileError;
 use flashwire::port::PortError;
 use flashwire::{Differing, Error, Exit, Parts, Problem, ResetSpec};
 use flashwire_client::serprog::Opcode;
-use flashwire_client::stm32::{self, Command, Phase, Reading, SectorsError, Step};
+use flashwire_client::stm32::{self, Command, OptionsError, Phase, Reading, SectorsError, Step};
 use flashwire_client::{serprog, spinor};
 use flashwire_link::{BusFault, LinkError};
 use flashwire_plan::image::{Place, WriteError};
@@ -372,6 +372,15 @@ fn stm32_samples() -> Vec<Error> {
                 aligned: 0x0800_0000..0x0800_2000,
             },
         }),
+        on_port(Problem::OptionsUnknown {
+            part: "STM32H74xxx/75xxx".to_owned(),
+        }),
+        Problem::from(OptionsError::ReadProtection).into(),
+        Problem::from(OptionsError::NoField {
+            name: "nBOOT9".to_owned(),
+            known: "RDP, WDG_SW".to_owned(),
+        })
+        .into(),
         on_port(Problem::NoSuchPage {
             first: 120,
             count: 10,

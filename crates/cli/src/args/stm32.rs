@@ -50,6 +50,8 @@ pub(crate) enum Stm32Command {
     WriteProtect(WriteProtectArgs),
     /// Remove the write protection of the whole flash
     WriteUnprotect(ProtectArgs),
+    /// Show the option bytes, or change some of them
+    Options(OptionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -66,6 +68,15 @@ pub(crate) struct CrcArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProtectArgs {
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OptionsArgs {
+    /// Give a field another value, `WDG_SW=0`; the chip resets itself
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
     #[command(flatten)]
     pub(crate) target: TargetArgs,
 }

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 
-use flashwire::{Error, Info, Problem, Protection, Session, WriteProtect};
+use flashwire::{
+    Error, Info, OptionBytes, OptionField, Problem, Protection, Session, WriteProtect, number,
+};
 
 use super::target::{Run, joined_spans};
-use crate::args::stm32::{CrcArgs, ProtectArgs, Stm32Command, WriteProtectArgs};
-use crate::json::{CrcObject, ProtectionObject};
+use crate::args::stm32::{CrcArgs, OptionsArgs, ProtectArgs, Stm32Command, WriteProtectArgs};
+use crate::json::{CrcObject, OptionsObject, ProtectionObject};
 use crate::progress::ProgressView;
 use crate::screen::Screen;
 
@@ -18,6 +20,7 @@ pub(crate) fn run(command: &Stm32Command, screen: &Screen) -> Result<(), Error> 
         Stm32Command::Unprotect(args) => unprotect(args, screen),
         Stm32Command::WriteProtect(args) => write_protect(args, screen),
         Stm32Command::WriteUnprotect(args) => write_unprotect(args, screen),
+        Stm32Command::Options(args) => options(args, screen),
     }
 }
 
@@ -113,6 +116,56 @@ fn what_to_protect(args: &WriteProtectArgs) -> Result<WriteProtect, Error> {
         _ if args.all => WriteProtect::All,
         _ => WriteProtect::Codes(args.sectors.clone()),
     })
+}
+
+/// Shows the option bytes, after a change where one is asked for.
+fn options(args: &OptionsArgs, screen: &Screen) -> Result<(), Error> {
+    let run = Run::new(&args.target, screen)?;
+    let changes: Vec<(String, u32)> = args
+        .set
+        .iter()
+        .map(|text| change_of(text))
+        .collect::<Result<_, _>>()?;
+    run.with_session(|session, info, watcher| {
+        run.say_target(info);
+        let options = if changes.is_empty() {
+            session.option_bytes()?
+        } else {
+            session.set_option_bytes(&changes, watcher)?
+        };
+        let object = OptionsObject::new(info, &options, !changes.is_empty());
+        screen.result(&options_text(&options), &object)
+    })
+}
+
+/// `NAME=VALUE`.
+fn change_of(text: &str) -> Result<(String, u32), Error> {
+    let wrong = || Problem::Usage(format!("--set `{text}`: write NAME=VALUE"));
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    let value = number::parse(value).map_err(|_| wrong())?;
+    let value = u32::try_from(value).map_err(|_| wrong())?;
+    Ok((name.to_owned(), value))
+}
+
+/// The areas as they stand in memory, then a field a line.
+fn options_text(options: &OptionBytes) -> String {
+    const PER_LINE: usize = 16;
+    let mut text = String::new();
+    for block in &options.blocks {
+        for (n, line) in block.bytes.chunks(PER_LINE).enumerate() {
+            let bytes: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+            let address = block.address + (n * PER_LINE) as u32;
+            text.push_str(&format!("{address:#010x}  {}\n", bytes.join(" ")));
+        }
+    }
+    for OptionField { name, value, bits } in &options.fields {
+        let value = match bits {
+            1 => value.to_string(),
+            bits => format!("{value:#0width$x}", width = 2 + bits.div_ceil(4) as usize),
+        };
+        text.push_str(&format!("{name:<18}{value}\n"));
+    }
+    text
 }
 
 /// Changes a protection and shows what is protected then. `change` says whether it erased the flash.

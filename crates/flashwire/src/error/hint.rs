@@ -47,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 92] = [
+pub const ALL: [&Hint; 94] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -93,6 +93,8 @@ pub const ALL: [&Hint; 92] = [
     &NO_CONSENT,
     &PROTECTION_FAILED,
     &SECTORS_UNKNOWN,
+    &OPTIONS_UNKNOWN,
+    &OPTIONS_PROTECTED,
     &spi::SERPROG_NO_ANSWER,
     &spi::SERPROG_BABBLE,
     &spi::SERPROG_UNSUITABLE,
@@ -712,6 +714,28 @@ pub(crate) static SECTORS_UNKNOWN: Hint = Hint {
 What the codes of the Write Protect command stand for differs from family to family: numbers of
 groups of pages, or first and last page of an area. For this part it is not known, or it has fewer
 areas than the ranges that were given would need. --sectors passes codes on as they are.\n",
+};
+
+pub(crate) static OPTIONS_UNKNOWN: Hint = Hint {
+    code: "options-unknown",
+    exit: Exit::Refused,
+    likely: "a part whose option bytes stand in registers, or one that is not in the table",
+    remedy: "the part's own programming tool over SWD",
+    text: "\
+The option bytes of F0 to F4, L0, L1, L4, C0, G0 and G4 parts stand in memory, where the bootloader
+reads and writes them. Those of F7, H5, H7, L5, U5 and later parts stand in registers only, and a
+bootloader gives no way to those. Nothing was changed.\n",
+};
+
+pub(crate) static OPTIONS_PROTECTED: Hint = Hint {
+    code: "options-protected",
+    exit: Exit::Refused,
+    likely: "a copy of another chip's option bytes, with its protection",
+    remedy: "`flashwire stm32 protect` or `flashwire stm32 unprotect` for the read protection",
+    text: "\
+The read protection (RDP) is one of the option bytes, but it is not written as one: a wrong value
+means level 1, whose removal erases the flash, and one of them means level 2, which can never be
+removed and shuts the bootloader for good. Nothing was changed.\n",
 };
 
 pub(crate) static NO_RESET_LINE: Hint = Hint {

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use flashwire_client::stm32::{self, PartsError, Reading, SectorsError};
+use flashwire_client::stm32::{self, OptionsError, PartsError, Reading, SectorsError};
 use flashwire_client::{serprog, spinor};
 use flashwire_link::reset::ResetError;
 use flashwire_link::{BusFault, LinkError};
@@ -198,6 +198,15 @@ pub enum Problem {
         /// Why.
         source: SectorsError,
     },
+    /// Option bytes that this part does not show.
+    #[error("the option bytes of {part} cannot be read through its bootloader")]
+    OptionsUnknown {
+        /// What the chip is called.
+        part: String,
+    },
+    /// Option bytes that cannot be changed so.
+    #[error("{0}")]
+    Options(#[from] OptionsError),
     /// Pages that the chip does not have.
     #[error("there are no {count} pages from page {first} on: this flash has {in_all}")]
     NoSuchPage {
@@ -418,6 +427,9 @@ impl Problem {
             } => &hint::UNALIGNED,
             Self::Sectors { .. } => &hint::SECTORS_UNKNOWN,
             Self::NoSuchPage { .. } => &hint::OUT_OF_RANGE,
+            Self::OptionsUnknown { .. } => &hint::OPTIONS_UNKNOWN,
+            Self::Options(OptionsError::ReadProtection) => &hint::OPTIONS_PROTECTED,
+            Self::Options(_) => &hint::USAGE,
             Self::NoResetLine => &hint::NO_RESET_LINE,
             Self::NoLine(_) => &hint::NO_LINE,
             Self::UnknownPart { .. } => &hint::PART_UNKNOWN,

@@ -8,6 +8,7 @@
 mod info;
 mod memory;
 pub(crate) mod open;
+mod options;
 mod protection;
 mod regions;
 mod repeated;

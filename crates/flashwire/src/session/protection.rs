@@ -63,7 +63,7 @@ pub enum WriteProtect {
 
 /// How long a chip takes at most to come back after it has reset itself: the slowest loaders look
 /// for a crystal and a USB host for up to a second (AN2606).
-const COMES_BACK: Duration = Duration::from_secs(3);
+pub(super) const COMES_BACK: Duration = Duration::from_secs(3);
 
 /// A flash is not erased in less: whoever acknowledges sooner has not begun. The shortest mass erase
 /// of any family is 20 ms (DS5319, table 28).
@@ -317,7 +317,7 @@ impl Session {
     }
 
     /// Whether the chip took what it acknowledged.
-    fn check_took(&self, took: bool, what: &'static str) -> Result<(), Error> {
+    pub(super) fn check_took(&self, took: bool, what: &'static str) -> Result<(), Error> {
         if took {
             return Ok(());
         }
