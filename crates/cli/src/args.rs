@@ -12,7 +12,7 @@ use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use flashwire::number;
+use flashwire::{families, number};
 
 /// Flash chips over a serial wire.
 #[derive(Debug, Parser)]
@@ -188,9 +188,10 @@ pub(crate) struct FileArgs {
     /// Where a raw binary goes [default: the start of the flash]
     #[arg(long, value_name = "A", value_parser = number::parse)]
     pub(crate) address: Option<u64>,
-    /// The file's format, whatever its name and content look like
-    #[arg(long, value_name = "F", value_parser = format)]
-    pub(crate) format: Option<flashwire::Format>,
+    /// The file's format, whatever its name and content look like; `uf2:FAMILY` picks one of the
+    /// images in a UF2 file
+    #[arg(long, value_name = "F", value_parser = input_format)]
+    pub(crate) format: Option<InputFormat>,
 }
 
 /// A firmware file, or what belongs into regions.
@@ -202,9 +203,10 @@ pub(crate) struct ContentArgs {
     /// Where a raw binary goes [default: the start of the flash]
     #[arg(long, value_name = "A", value_parser = number::parse, conflicts_with = "region")]
     pub(crate) address: Option<u64>,
-    /// The file's format, whatever its name and content look like
-    #[arg(long, value_name = "F", value_parser = format)]
-    pub(crate) format: Option<flashwire::Format>,
+    /// The file's format, whatever its name and content look like; `uf2:FAMILY` picks one of the
+    /// images in a UF2 file
+    #[arg(long, value_name = "F", value_parser = input_format)]
+    pub(crate) format: Option<InputFormat>,
     #[command(flatten)]
     pub(crate) regions: spi::RegionArgs,
 }
@@ -428,6 +430,31 @@ pub(crate) struct ManArgs {
     /// The folder; it is made if it is not there
     #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) dir: PathBuf,
+}
+
+/// A format, and which image of a file of several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InputFormat {
+    pub(crate) format: flashwire::Format,
+    pub(crate) family: Option<u32>,
+}
+
+fn input_format(text: &str) -> Result<InputFormat, String> {
+    let Some((id, family)) = text.split_once(':') else {
+        return format(text).map(|format| InputFormat {
+            format,
+            family: None,
+        });
+    };
+    let format = format(id)?;
+    if format != flashwire::Format::Uf2 {
+        return Err("only UF2 files have several families: uf2:FAMILY".to_owned());
+    }
+    let family = families::id(family).ok_or("a family is a name such as STM32F4, or a number")?;
+    Ok(InputFormat {
+        format,
+        family: Some(family),
+    })
 }
 
 fn format(text: &str) -> Result<flashwire::Format, String> {

@@ -2,6 +2,8 @@
 
 use flashwire_client::stm32::Family;
 
+use crate::number;
+
 /// `e_machine` of ARM (EM_ARM; ELF for the Arm Architecture, section "ELF header").
 pub(crate) const ELF_ARM: u16 = 40;
 
@@ -94,6 +96,19 @@ pub fn name(id: u32) -> String {
     known.map_or_else(|| format!("family {id:#010x}"), |row| row.name.to_owned())
 }
 
+/// The UF2 family id that a name or a number stands for: `STM32F4`, in any case, or `0x57755a57`.
+pub fn id(text: &str) -> Option<u32> {
+    let named = UF2_FAMILIES
+        .iter()
+        .find(|row| row.name.eq_ignore_ascii_case(text));
+    let number = || {
+        number::parse(text)
+            .ok()
+            .and_then(|id| u32::try_from(id).ok())
+    };
+    named.map(|row| row.id).or_else(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +121,9 @@ mod tests {
         assert!(!is_for(0xe48bff56, Family::F1));
         assert!(!is_for(0x12345678, Family::Unknown));
         assert_eq!(name(0x12345678), "family 0x12345678");
+        assert_eq!(id("stm32f4"), Some(0x57755a57));
+        assert_eq!(id("0x12345678"), Some(0x12345678));
+        assert_eq!(id("STM32Q9"), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct LoadOptions {
     pub format: Option<Format>,
     /// Where it goes, if it is a raw binary.
     pub address: Option<u64>,
+    /// Which image is meant, if it is a UF2 file with images for several families of chips.
+    pub family: Option<u32>,
 }
 
 /// A firmware file that was read.
@@ -121,12 +123,16 @@ fn parse(
     file_name: Option<&str>,
     options: LoadOptions,
 ) -> Result<Firmware, Error> {
-    let LoadOptions { format, address } = options;
+    let LoadOptions {
+        format,
+        address,
+        family,
+    } = options;
     let parse_options = ParseOptions {
         format,
         file_name,
         address,
-        family: None,
+        family,
     };
     if !content.starts_with(UF2_MAGIC) {
         return Ok(Firmware::One(named(

@@ -222,7 +222,7 @@ impl Kind {
 }
 
 /// The keys of all benches: spelling, and what each takes.
-const KEYS: [(&str, &str); 22] = [
+const KEYS: [(&str, &str); 23] = [
     ("image", "a file"),
     ("baud", "a speed in baud, 1 to 20000000"),
     ("latency-us", "microseconds, at most 10000000"),
@@ -236,6 +236,7 @@ const KEYS: [(&str, &str); 22] = [
         "flash-percent",
         "percent of the typical time, at most 10000",
     ),
+    ("power-off-us", "microseconds from the opening on"),
     ("max-baud", "a speed in baud, 1 to 20000000"),
     ("button", "sync or none"),
     ("chip-times", "typical, longest or spread"),
@@ -282,6 +283,7 @@ pub(crate) struct Options {
     boot0: bool,
     wiring: Wiring,
     flash_percent: u32,
+    power_off: Option<Duration>,
     max_baud: Option<u32>,
     pub(crate) button: Button,
     chip_times: Pace,
@@ -310,6 +312,7 @@ impl Default for Options {
             boot0: true,
             wiring: Wiring::default(),
             flash_percent: 100,
+            power_off: None,
             max_baud: None,
             button: Button::Sync,
             chip_times: Pace::Typical,
@@ -384,6 +387,10 @@ impl Options {
                 self.wiring = wiring.map_err(|error| Some(error.to_string()))?;
             }
             "flash-percent" => self.flash_percent = number(value, 0..=10_000)?,
+            "power-off-us" => {
+                let micros = number(value, 0..=u64::MAX / 1_000_000)?;
+                self.power_off = Some(Duration::from_micros(micros));
+            }
             "max-baud" => self.max_baud = Some(number(value, 1..=MAX_BAUD)?),
             "button" => {
                 self.button = match value {
@@ -668,6 +675,9 @@ fn chip(
     chip.set_flash_percent(options.flash_percent);
     if let Some(max_baud) = options.max_baud {
         chip.set_max_baud(max_baud);
+    }
+    if let Some(after) = options.power_off {
+        chip.set_power_off(flashwire_link::Instant::default() + after);
     }
     if let Some(text) = &options.says {
         chip.set_talk(text, options.says_baud);

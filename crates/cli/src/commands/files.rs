@@ -7,6 +7,7 @@ use flashwire::files::NewFile;
 use flashwire::images::{self, Firmware, LoadOptions};
 use flashwire::{Error, Image, Problem};
 
+use crate::args::InputFormat;
 use crate::screen::Screen;
 
 /// Whether this is not a file but a standard stream.
@@ -20,6 +21,15 @@ pub(crate) fn name(path: &Path) -> String {
         "standard input".to_owned()
     } else {
         path.display().to_string()
+    }
+}
+
+/// What the options say of a firmware file.
+pub(crate) fn load_options(format: Option<InputFormat>, address: Option<u64>) -> LoadOptions {
+    LoadOptions {
+        format: format.map(|format| format.format),
+        address,
+        family: format.and_then(|format| format.family),
     }
 }
 

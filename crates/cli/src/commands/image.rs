@@ -18,7 +18,7 @@ const FILL: u8 = 0xFF;
 pub(crate) fn info(args: &ImageInfoArgs, screen: &Screen) -> Result<(), Error> {
     let options = LoadOptions {
         format: args.format,
-        address: None,
+        ..LoadOptions::default()
     };
     let mut images = Vec::new();
     for file in &args.files {
@@ -36,10 +36,7 @@ pub(crate) fn info(args: &ImageInfoArgs, screen: &Screen) -> Result<(), Error> {
 
 /// Writes a firmware file in another format.
 pub(crate) fn convert(args: &ImageConvertArgs, screen: &Screen) -> Result<(), Error> {
-    let options = LoadOptions {
-        format: args.file.format,
-        address: args.file.address,
-    };
+    let options = files::load_options(args.file.format, args.file.address);
     let images = files::load_all(&args.file.file, options)?;
     let image = images::merge(&images, &files::name(&args.file.file))?;
     make(&image, &args.output, screen)
@@ -51,8 +48,8 @@ pub(crate) fn merge(args: &ImageMergeArgs, screen: &Screen) -> Result<(), Error>
     for file in &args.files {
         let (path, address) = at_address(file)?;
         let options = LoadOptions {
-            format: None,
             address,
+            ..LoadOptions::default()
         };
         images.extend(files::load_all(path, options)?);
     }

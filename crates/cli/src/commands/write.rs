@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use flashwire::images::{self, LoadOptions};
+use flashwire::images;
 use flashwire::{
     Backup, BackupOptions, EraseChoice, ErasedKind, Error, Job, Outcome, Plan, PlanOptions,
     Problem, WriteOptions, places,
@@ -94,10 +94,7 @@ pub(crate) fn verify(args: &VerifyArgs, screen: &Screen) -> Result<(), Error> {
 /// Reads the files. The address of the defaults is for raw binaries only, and not for regions: what
 /// has addresses does not disagree with it.
 fn load(args: &ContentArgs, default_address: Option<u64>) -> Result<Content, Error> {
-    let options = LoadOptions {
-        format: args.format,
-        address: args.address,
-    };
+    let options = files::load_options(args.format, args.address);
     let has_regions = !args.regions.region.is_empty();
     let default_address = default_address.filter(|_| !has_regions);
     Content::load(args.file.as_deref(), &args.regions, |file| {

@@ -46,6 +46,10 @@ pub struct Chip {
     found_empty: bool,
     pub(super) running: Running,
     flash_percent: u32,
+    /// When the supply fails for good, if it does.
+    power_ends: Option<Instant>,
+    /// Whether it has.
+    dead: bool,
     max_baud: u32,
     /// The interface that its host is on, if that is the loader's I2C.
     i2c: Option<I2cLoader>,
@@ -152,6 +156,8 @@ impl Chip {
             found_empty: false,
             running: Running::Reset,
             flash_percent: 100,
+            power_ends: None,
+            dead: false,
             max_baud: part.loader.max_baud,
             i2c: None,
             stretches_always: false,
@@ -185,6 +191,12 @@ impl Chip {
     /// Scales the time of flash operations; 100 is what the datasheet calls typical.
     pub fn set_flash_percent(&mut self, percent: u32) {
         self.flash_percent = percent;
+    }
+
+    /// The supply fails at this moment, for good: what was being erased or programmed stays half
+    /// done.
+    pub fn set_power_off(&mut self, at: Instant) {
+        self.power_ends = Some(at);
     }
 
     /// Changes the highest speed at which the loader synchronises: boards differ.
@@ -252,7 +264,7 @@ impl Chip {
 
     /// Starts what the pins say.
     fn start(&mut self, now: Instant, listens_from: Instant) {
-        if !self.pins.nrst {
+        if !self.pins.nrst || self.dead {
             self.running = Running::Reset;
             return;
         }
@@ -354,6 +366,18 @@ impl Chip {
                         self.memory.tear(unit, now.since_open().as_nanos() as u64);
                     }
                 }
+            }
+            Step::ReadoutProtect(false) => {
+                // The flash goes first, the protection last.
+                for unit in 0..self.part.flash.bank_units() * self.part.flash.banks {
+                    self.memory.tear(unit, now.since_open().as_nanos() as u64);
+                }
+            }
+            // They are erased as a whole before they are programmed.
+            Step::ProgramOptions { .. } | Step::WriteProtect(_) | Step::ReadoutProtect(true)
+                if 2 * done >= whole =>
+            {
+                self.memory.options.tear(&self.part.options);
             }
             _ => {}
         }
@@ -547,6 +571,61 @@ impl Chip {
         }
         loader.received.take().map(Task::Take)
     }
+
+    /// Does what is due up to a moment.
+    fn work(&mut self, now: Instant, sent: &mut Vec<u8>) {
+        if let (Running::Application(_), Some(talk)) = (&self.running, &mut self.talk) {
+            sent.extend(talk.say(now));
+        }
+        loop {
+            let Running::Loader(loader) = &mut self.running else {
+                return;
+            };
+            loader.awake |= loader.listens_from <= now;
+            if let Some(at) = loader.gives_up().filter(|at| *at <= now) {
+                self.reset(at);
+                continue;
+            }
+            if let Some(work) = loader.current.take_if(|work| work.until <= now) {
+                self.finish(work.step, work.until);
+                continue;
+            }
+            if loader.current.is_some() || !loader.awake {
+                return;
+            }
+            match self.poll() {
+                Some(Task::Take(byte)) => self.take(now, byte),
+                Some(Task::Begin(Step::Send(bytes), _)) if self.i2c.is_some() => {
+                    self.offer(now, bytes);
+                }
+                Some(Task::Begin(step, settings)) => {
+                    if let Step::Send(bytes) = &step {
+                        sent.extend(bytes);
+                    }
+                    let until = now + self.duration(&step, settings);
+                    if let Running::Loader(loader) = &mut self.running {
+                        let since = now;
+                        loader.current = Some(Work { step, since, until });
+                    }
+                    self.answer_waiting_read();
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// When something is due next.
+    fn next_work(&self) -> Option<Instant> {
+        match &self.running {
+            Running::Loader(loader) if !loader.awake => Some(loader.listens_from),
+            Running::Loader(loader) => {
+                let done = loader.current.as_ref().map(|work| work.until);
+                [done, loader.gives_up()].into_iter().flatten().min()
+            }
+            Running::Application(_) => self.talk.as_ref().map(Talk::next),
+            _ => None,
+        }
+    }
 }
 
 /// What a free processor has to do.
@@ -627,56 +706,21 @@ impl FarEnd for Chip {
     }
 
     fn advance(&mut self, now: Instant, sent: &mut Vec<u8>) {
-        if let (Running::Application(_), Some(talk)) = (&self.running, &mut self.talk) {
-            sent.extend(talk.say(now));
-        }
-        loop {
-            let Running::Loader(loader) = &mut self.running else {
-                return;
-            };
-            loader.awake |= loader.listens_from <= now;
-            if let Some(at) = loader.gives_up().filter(|at| *at <= now) {
-                self.reset(at);
-                continue;
+        match self.power_ends.filter(|ends| *ends <= now) {
+            Some(ends) if !self.dead => {
+                self.work(ends, sent);
+                self.stop_work(ends);
+                self.running = Running::Reset;
+                self.dead = true;
             }
-            if let Some(work) = loader.current.take_if(|work| work.until <= now) {
-                self.finish(work.step, work.until);
-                continue;
-            }
-            if loader.current.is_some() || !loader.awake {
-                return;
-            }
-            match self.poll() {
-                Some(Task::Take(byte)) => self.take(now, byte),
-                Some(Task::Begin(Step::Send(bytes), _)) if self.i2c.is_some() => {
-                    self.offer(now, bytes);
-                }
-                Some(Task::Begin(step, settings)) => {
-                    if let Step::Send(bytes) = &step {
-                        sent.extend(bytes);
-                    }
-                    let until = now + self.duration(&step, settings);
-                    if let Running::Loader(loader) = &mut self.running {
-                        let since = now;
-                        loader.current = Some(Work { step, since, until });
-                    }
-                    self.answer_waiting_read();
-                }
-                None => return,
-            }
+            _ => self.work(now, sent),
         }
     }
 
     fn wake_up(&self) -> Option<Instant> {
-        match &self.running {
-            Running::Loader(loader) if !loader.awake => Some(loader.listens_from),
-            Running::Loader(loader) => {
-                let done = loader.current.as_ref().map(|work| work.until);
-                [done, loader.gives_up()].into_iter().flatten().min()
-            }
-            Running::Application(_) => self.talk.as_ref().map(Talk::next),
-            _ => None,
-        }
+        let work = self.next_work();
+        let power = self.power_ends.filter(|_| !self.dead);
+        [work, power].into_iter().flatten().min()
     }
 
     fn bus(&mut self) -> Option<&mut dyn BusTarget> {

@@ -212,6 +212,15 @@ impl Options {
         meaningless
     }
 
+    /// Power failed between erasing and programming them. Where each is a byte in flash they are all
+    /// erased then, which protects against reading (PM0075, section 2.5: RDP is anything but its
+    /// key); the other families program one word after the other, and here the first is not begun.
+    pub fn tear(&mut self, layout: &OptionLayout) {
+        if layout.cell == Cell::Byte {
+            self.cells.fill(0xFF);
+        }
+    }
+
     /// Takes all write protection away.
     pub fn write_unprotect(&mut self, layout: &OptionLayout) {
         match layout.write_protection {

@@ -65,7 +65,7 @@ fn load(path: &Path, arguments: &Arguments) -> Result<Firmware, Error> {
     let binary = arguments.binary || files::is_stream(path);
     let options = LoadOptions {
         format: binary.then_some(Format::Binary),
-        address: None,
+        ..LoadOptions::default()
     };
     files::load(path, options)
 }
