@@ -28,6 +28,8 @@ struct Cable {
     /// Bytes sent and asked for, and in how many goes.
     passed: u64,
     transfers: u64,
+    /// Most bytes asked for in one go.
+    longest_read: usize,
 }
 
 /// The host's end of a bench.
@@ -101,6 +103,11 @@ impl Bench {
     /// How many bytes the client has sent and received.
     pub fn bytes_passed(&self) -> u64 {
         self.cable.borrow().passed
+    }
+
+    /// Most bytes that it has asked for in one go.
+    pub fn longest_read(&self) -> usize {
+        self.cable.borrow().longest_read
     }
 
     /// In how many goes it has sent and received: transfers, on a bus.
@@ -196,6 +203,7 @@ impl Link for BenchLink {
         cable.received += count as u64;
         cable.passed += count as u64;
         cable.transfers += 1;
+        cable.longest_read = cable.longest_read.max(buffer.len());
         Ok(count)
     }
 

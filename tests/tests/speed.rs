@@ -1,7 +1,7 @@
 //! The speed of every job, in simulated seconds: exact, the same on every machine and in every run.
 //!
-//! A change that makes a job slower or faster shows as a difference to `tests/speed/stm32.md`. If
-//! it is meant, write the table anew and look at the difference before it is committed:
+//! A change that makes a job slower or faster shows as a difference to `tests/speed/*.md`. If it is
+//! meant, write the table anew and look at the difference before it is committed:
 //! `FLASHWIRE_SPEED=write cargo test -p flashwire-tests --test speed`.
 
 use std::fmt::Write as _;
@@ -46,6 +46,30 @@ const BENCHES: [&str; 7] = [
     "stm32g0b1re",
     "stm32l152rb",
     "stm32h743zi",
+];
+
+/// The columns of I2C: the clocks that loaders are for, and one behind a USB adapter.
+const BUSES: [(&str, &str, u32); 3] = [
+    ("100 kHz", "bus=i2c,i2c-hz=100000", DEFAULT_BAUD),
+    ("400 kHz", "bus=i2c,i2c-hz=400000", DEFAULT_BAUD),
+    (
+        "400 kHz, 1 ms",
+        "bus=i2c,i2c-hz=400000,latency-us=500",
+        DEFAULT_BAUD,
+    ),
+];
+
+/// What nobody sets: a bus has no speed that could be set.
+const DEFAULT_BAUD: u32 = 115_200;
+
+/// The boards on I2C: commands that stretch, that do not, and a checksum.
+const BENCHES_ON_I2C: [&str; 6] = [
+    "stm32f072rb",
+    "stm32f407vg",
+    "stm32h743zi",
+    "stm32g071rb",
+    "stm32l476rg",
+    "stm32u575zi",
 ];
 
 /// What is done on a bench whose flash holds something.
@@ -172,19 +196,19 @@ fn seconds(bench: &str, job: &Job, keys: &str, baud: u32) -> f64 {
     session.now().as_secs_f64()
 }
 
-fn table() -> String {
+fn table(benches: &[&str], wires: &[(&str, &str, u32)], jobs: &[&Job]) -> String {
     let mut table = String::from("| board | job |");
-    for (name, ..) in WIRES {
+    for (name, ..) in wires {
         write!(table, " {name} |").unwrap();
     }
     table.push_str("\n|---|---|");
-    table.push_str(&"---:|".repeat(WIRES.len()));
+    table.push_str(&"---:|".repeat(wires.len()));
     table.push('\n');
-    for bench in BENCHES {
-        for job in &JOBS {
+    for bench in benches {
+        for job in jobs {
             write!(table, "| {bench} | {} |", job.name).unwrap();
-            for (_, keys, baud) in WIRES {
-                let seconds = seconds(bench, job, keys, baud);
+            for (_, keys, baud) in wires {
+                let seconds = seconds(bench, job, keys, *baud);
                 write!(table, " {seconds:.2} |").unwrap();
             }
             table.push('\n');
@@ -195,10 +219,24 @@ fn table() -> String {
 
 #[test]
 fn every_job_takes_the_time_that_the_table_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("speed/stm32.md");
-    let now = table();
+    let jobs: Vec<&Job> = JOBS.iter().collect();
+    compare("speed/stm32.md", &table(&BENCHES, &WIRES, &jobs));
+}
+
+#[test]
+fn every_job_on_i2c_takes_the_time_that_the_table_says() {
+    // Nothing runs ahead of its answer on a bus.
+    let usual = |job: &&Job| job.pipeline == Pipeline::Address;
+    let jobs: Vec<&Job> = JOBS.iter().filter(usual).collect();
+    compare("speed/stm32-i2c.md", &table(&BENCHES_ON_I2C, &BUSES, &jobs));
+}
+
+/// Compares a table with the committed one, or replaces that.
+#[track_caller]
+fn compare(file: &str, now: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var("FLASHWIRE_SPEED").is_ok_and(|value| value == "write") {
-        fs::write(&path, &now).unwrap();
+        fs::write(&path, now).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
     let differ: Vec<String> = committed

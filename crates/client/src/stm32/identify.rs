@@ -159,7 +159,12 @@ impl Bootloader {
                 return Ok(window);
             }
         }
-        self.read_steadily(&aligned_block(range))
+        let block = aligned_block(range);
+        if block.len() > self.options.frame.read_bytes() {
+            // The adapter cannot take such a block in one piece, and the loader gives no other.
+            return Ok(None);
+        }
+        self.read_steadily(&block)
     }
 
     fn read_steadily(&mut self, range: &Range<u32>) -> Result<Option<Window>, Error> {
