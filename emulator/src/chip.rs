@@ -160,6 +160,9 @@ pub struct Chip {
     /// Interrupt lines and next event of each source.
     lines: [u64; Source::COUNT],
     events: [Time; Source::COUNT],
+    /// All of `lines`, and the first of `events`.
+    all_lines: u64,
+    first_event: Time,
     /// The sources that have to be looked at again, one bit each.
     stale: u32,
     signals: Signals,
@@ -200,6 +203,8 @@ impl Chip {
             complaints: Complaints::default(),
             lines: [0; Source::COUNT],
             events: [Time::NEVER; Source::COUNT],
+            all_lines: 0,
+            first_event: Time::NEVER,
             stale: 0,
             signals_changed: true,
             signals: Signals {
@@ -500,8 +505,8 @@ impl Chip {
     /// Makes the signals of the sources those of the chip.
     fn publish(&mut self) {
         let signals = Signals {
-            interrupts: self.lines.iter().fold(0, |all, lines| all | lines),
-            next_event: self.events.iter().copied().min().unwrap_or(Time::NEVER),
+            interrupts: self.all_lines,
+            next_event: self.first_event,
             cycle: self.clocks.core,
             stalled_until: self.flash.busy_until(),
             reset: self.reset_cause.is_some(),

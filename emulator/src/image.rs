@@ -77,12 +77,10 @@ impl Image {
     }
 
     /// Where its vector table is: at the beginning of the flash, or, of a program that a boot loader
-    /// starts, at the beginning of its first code.
+    /// starts, at its own beginning.
     pub fn vector_table(&self) -> u32 {
-        let code = self.segments.iter().filter(|segment| segment.executable);
-        code.map(|segment| segment.address)
-            .min()
-            .unwrap_or(FLASH_BASE)
+        let addresses = self.segments.iter().map(|segment| segment.address);
+        addresses.min().unwrap_or(FLASH_BASE)
     }
 
     /// "Hexadecimal Object File Format Specification" (Intel, 1988): data, end, and the two kinds of

@@ -25,13 +25,37 @@ struct Firmware {
     format: Format,
 }
 
-const FIRMWARE: &[Firmware] = &[Firmware {
-    folder: "examples/blinky-f103",
-    program: "blinky-f103",
-    target: "thumbv7m-none-eabi",
-    image: "examples/blinky-f103.hex",
-    format: Format::IntelHex,
-}];
+const FIRMWARE: &[Firmware] = &[
+    Firmware {
+        folder: "examples/blinky-f103",
+        program: "blinky-f103",
+        target: "thumbv7m-none-eabi",
+        image: "examples/blinky-f103.hex",
+        format: Format::IntelHex,
+    },
+    // What the emulator is tested with.
+    Firmware {
+        folder: "firmware/guests",
+        program: "echo",
+        target: "thumbv7m-none-eabi",
+        image: "emulator/tests/guests/echo.hex",
+        format: Format::IntelHex,
+    },
+    Firmware {
+        folder: "firmware/guests",
+        program: "sums",
+        target: "thumbv7m-none-eabi",
+        image: "emulator/tests/guests/sums.hex",
+        format: Format::IntelHex,
+    },
+    Firmware {
+        folder: "firmware/guests",
+        program: "tour",
+        target: "thumbv7m-none-eabi",
+        image: "emulator/tests/guests/tour.hex",
+        format: Format::IntelHex,
+    },
+];
 
 /// Builds every image anew.
 pub(crate) fn build(root: &Path) -> Result<()> {

@@ -114,8 +114,17 @@ impl Chip {
             self.exti.look(|port| pins.inputs(port), others);
         }
         let index = source.index();
-        self.lines[index] = self.lines_of(source);
-        self.events[index] = self.next_event_of(source, now);
+        let lines = self.lines_of(source);
+        if std::mem::replace(&mut self.lines[index], lines) != lines {
+            self.all_lines = self.lines.iter().fold(0, |all, lines| all | lines);
+        }
+        let event = self.next_event_of(source, now);
+        let before = std::mem::replace(&mut self.events[index], event);
+        if event < self.first_event {
+            self.first_event = event;
+        } else if before == self.first_event && event > before {
+            self.first_event = self.events.iter().copied().min().unwrap_or(Time::NEVER);
+        }
     }
 
     /// The lines of EXTI that are no pins.
