@@ -7,6 +7,7 @@ pub mod board;
 pub mod built;
 pub mod clipped;
 pub mod desk;
+pub mod emulated;
 #[cfg(target_os = "linux")]
 pub mod faces;
 #[cfg(target_os = "linux")]
@@ -15,6 +16,8 @@ pub mod gpio;
 pub mod i2c;
 #[cfg(target_os = "linux")]
 pub mod judge;
+#[cfg(target_os = "linux")]
+pub mod linux_guest;
 #[cfg(target_os = "linux")]
 pub mod loaders;
 #[cfg(target_os = "linux")]

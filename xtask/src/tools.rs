@@ -31,6 +31,16 @@ const PROGRAMS: &[Program] = &[
         name: "flashrom",
         package: "flashrom",
     },
+    // The Linux that judges the emulated programmer runs in it.
+    Program {
+        name: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+    },
+    // All the programs of that Linux but flashrom; without libraries.
+    Program {
+        name: "busybox",
+        package: "busybox-static",
+    },
     // libFuzzer is C++.
     Program {
         name: "c++",
@@ -48,6 +58,13 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
+/// Gets the kernel that Debian's `linux-image-amd64` stands for, with its modules, and unpacks it
+/// without installing it. The one for clouds has no USB.
+const UNPACK_KERNEL: &str = "rm -rf target/kernel target/kernel.new && mkdir -p target/kernel.new && \
+    cd target/kernel.new && apt-get download $(apt-cache depends linux-image-amd64 | \
+    sed -n 's/.*Depends: \\(linux-image-[0-9].*\\)/\\1/p') && dpkg -x linux-image-*.deb . && \
+    rm linux-image-*.deb && mv ../kernel.new ../kernel";
+
 /// What is missing on this machine.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
@@ -55,8 +72,15 @@ pub(crate) struct Missing {
     packages: Vec<&'static str>,
     /// Compilation targets.
     targets: Vec<&'static str>,
+    /// There is no kernel in [`kernel_folder`].
+    kernel: bool,
     /// The folder of Python packages is not as [`PYTHON_PACKAGES`] wants it.
     python: bool,
+}
+
+/// Where the tests look for a kernel.
+fn kernel_folder(root: &Path) -> PathBuf {
+    root.join("target").join("kernel")
 }
 
 /// Where the tests look for Python tools.
@@ -86,6 +110,7 @@ impl Missing {
         Ok(Self {
             packages,
             targets,
+            kernel: !kernel_folder(root).join("boot").is_dir(),
             python: !python_is_complete(root),
         })
     }
@@ -135,6 +160,11 @@ impl Missing {
             let mut add = run::command("rustup", root);
             add.args(["target", "add"]).args(&self.targets);
             commands.push(add);
+        }
+        if self.kernel {
+            let mut unpack = run::command("sh", root);
+            unpack.args(["-c", UNPACK_KERNEL]);
+            commands.push(unpack);
         }
         if self.python {
             let folder = python_folder(root);
@@ -205,18 +235,20 @@ mod tests {
         let missing = Missing {
             packages: vec!["g++", "stm32flash"],
             targets: vec!["thumbv7m-none-eabi"],
+            kernel: true,
             python: true,
         };
         let line = missing.line(root);
         for part in [
             "apt-get install -y --no-install-recommends g++ stm32flash",
             "rustup target add thumbv7m-none-eabi",
+            "apt-get download $(apt-cache depends linux-image-amd64",
             "python3 -m venv --clear /r/target/python",
             "/r/target/python/bin/pip install --quiet --requirement tests/requirements.txt",
         ] {
             assert!(line.contains(part), "{part} is not in {line}");
         }
-        assert_eq!(line.matches(" && ").count(), 3);
+        assert_eq!(line.matches(" && ").count(), 10);
         assert_eq!(Missing::default().line(root), "");
     }
 
