@@ -41,6 +41,11 @@ const PROGRAMS: &[Program] = &[
         name: "busybox",
         package: "busybox-static",
     },
+    // The judge of the I2C buses that the preload library stands for.
+    Program {
+        name: "i2cdetect",
+        package: "i2c-tools",
+    },
     // libFuzzer is C++.
     Program {
         name: "c++",

@@ -10,6 +10,7 @@
 use std::env;
 use std::ffi::{c_int, c_ulong, c_void};
 use std::fmt::Write;
+use std::mem::offset_of;
 use std::path::PathBuf;
 
 use crate::bench::ANSWER_WITHIN;
@@ -125,7 +126,11 @@ const _: () = assert!(
         && GET_LINEINFO == 0xC100_B405
         && GET_LINE == 0xC250_B407
         && SET_CONFIG == 0xC110_B40D
-        && GET_VALUES == 0xC010_B40E,
+        && GET_VALUES == 0xC010_B40E
+        && offset_of!(LineRequest, config) == 288
+        && offset_of!(LineRequest, fd) == 588
+        && offset_of!(Config, attributes) == 32
+        && offset_of!(LineInfo, flags) == 72,
     "as the kernel has them"
 );
 
