@@ -10,6 +10,7 @@ use flashwire::{
     Backup, BackupOptions, CancelFlag, Error, Image, Layout, OpenOptions, Problem, Progress,
     RegionContent, Session, Unwatched, Watcher, WriteOptions, image_of_regions,
 };
+use flashwire_sim::nor;
 use flashwire_tests::bench::noise;
 use flashwire_tests::clipped::Clipped;
 use flashwire_tests::desk::Desk;
@@ -391,4 +392,15 @@ fn bytes_that_are_not_the_same_each_time_are_named() {
     let content = session.read(0..0x1_0000, &mut Unwatched).unwrap();
     assert_eq!(content.iter().filter(|&&byte| byte != 0xFF).count(), 1);
     session.close().unwrap();
+}
+
+#[test]
+fn no_chip_that_is_new_is_taken_for_protected() {
+    for part in nor::PARTS {
+        let port = format!("sim:serprog+{}", part.name);
+        let mut session = Session::open(options(&port), &mut Unwatched).unwrap();
+        let protection = session.protection().unwrap();
+        assert!(!protection.is_any(), "{}: {protection:?}", part.name);
+        session.close().unwrap();
+    }
 }

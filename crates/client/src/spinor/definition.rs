@@ -247,7 +247,7 @@ impl Definition {
             addressing,
             voltage: common(&rows, |part| part.voltage),
             has_sfdp: true,
-            is_protected_by_birth: rows.iter().any(|part| part.ewsr),
+            is_protected_by_birth: rows.iter().any(|part| part.is_protected_at_power_up()),
             status_write,
             ewsr: rows.iter().any(|part| part.ewsr),
         }
@@ -304,7 +304,7 @@ impl Definition {
             addressing,
             voltage: common(rows, |part| part.voltage),
             has_sfdp: false,
-            is_protected_by_birth: rows.iter().any(|part| part.ewsr),
+            is_protected_by_birth: rows.iter().any(|part| part.is_protected_at_power_up()),
             status_write: status_write(rows),
             ewsr: rows.iter().any(|part| part.ewsr),
         })

@@ -96,6 +96,13 @@ impl Part {
         same(&self.model) || self.model.split('/').any(same)
     }
 
+    /// Whether its blocks are protected whenever power comes: all of SST's, whose datasheets give
+    /// ones as the values of the protection bits at power-up (SST25VF016B, S71271, table 4), and
+    /// those that take EWSR as they do.
+    pub fn is_protected_at_power_up(&self) -> bool {
+        self.ewsr || self.vendor == "SST"
+    }
+
     /// Vendor and model.
     pub fn name(&self) -> String {
         format!("{} {}", self.vendor, self.model)

@@ -15,6 +15,10 @@ const LONGEST_WRITE: Duration = Duration::from_secs(5);
 /// QE or SEC. JEP106.
 const MICRON: u8 = 0x20;
 
+/// Manufacturer code of Macronix: what reads status register 2 elsewhere takes their chips into a mode
+/// of four data lines, and their second register protects nothing. JEP106; MX25L25635F, "EQIO".
+const MACRONIX: u8 = 0xC2;
+
 /// What the status registers of a chip say about protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protection {
@@ -43,14 +47,22 @@ impl Chip {
     /// # Errors
     /// What the controller did.
     pub fn protection(&mut self) -> Result<Protection, Error> {
-        let questions = [
-            (Head::of(instruction::RDSR), 1),
-            (Head::of(instruction::RDSR2), 1),
-        ];
-        let [sr1, sr2] = ask_all(self.controller.as_mut(), &questions)?;
+        let maker = self.identity().answers.rdid.first().copied();
+        let has_second =
+            self.definition().status_write != StatusWrite::One && maker != Some(MACRONIX);
+        let [sr1] = ask_all(
+            self.controller.as_mut(),
+            &[(Head::of(instruction::RDSR), 1)],
+        )?;
+        let sr2 = if has_second {
+            let question = [(Head::of(instruction::RDSR2), 1)];
+            let [sr2] = ask_all(self.controller.as_mut(), &question)?;
+            sr2
+        } else {
+            Vec::new()
+        };
         let byte = |answer: Vec<u8>| answer.first().copied().unwrap_or_default();
-        let has_second = self.definition().status_write != StatusWrite::One;
-        let micron = self.identity().answers.rdid.first() == Some(&MICRON);
+        let micron = maker == Some(MICRON);
         let mut mask = status::BP0 | status::BP1 | status::BP2 | status::BP3;
         if micron {
             mask |= status::winbond::SEC;
