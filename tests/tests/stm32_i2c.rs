@@ -169,6 +169,24 @@ fn refusals_cost_no_time() {
     assert!(bench.now() - begun < Duration::from_millis(100));
 }
 
+/// Loaders wait up to 2200 ms for the rest of a command and then reset the chip (AN2606, table 230).
+/// Whoever talks before that may be taken for the rest.
+#[test]
+fn after_a_command_that_broke_off_the_bus_is_silent_for_longer_than_any_loader_waits() {
+    let bench = Bench::open("stm32g071rb,bus=i2c,faults=arb@30:out");
+    let mut loader = bench.loader(Options::default());
+    loader.synchronise().unwrap();
+    let mut word = [0; 4];
+    let broken = (0..10).find_map(|_| loader.read_memory(0x0800_0000, &mut word).err());
+    assert!(matches!(broken, Some(Error::Bus { .. })), "{broken:?}");
+    let begun = bench.now();
+    bench.take_sends();
+    loader.read_memory(0x0800_0000, &mut word).unwrap();
+    assert!(bench.now() - begun > Duration::from_millis(2200));
+    // The first that is said asks only, and what had broken off is not taken up.
+    assert_eq!(bench.take_sends()[0], Command::GetVersion.opcode());
+}
+
 /// A loader of version 2.0 that lists any number of commands, on a bus on which a read of the wrong
 /// length hangs it until it has reset the chip.
 struct Lister {
