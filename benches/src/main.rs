@@ -9,6 +9,8 @@
 //! and on what else it does. Simulated time does not: `tests/speed`.
 
 #[cfg(target_os = "linux")]
+mod faces;
+#[cfg(target_os = "linux")]
 mod footprint;
 #[cfg(target_os = "linux")]
 mod stm32;
@@ -18,12 +20,16 @@ fn main() -> std::process::ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let kept = match words[..] {
-        [] => footprint::run() & stm32::run(""),
+        [] => footprint::run() & stm32::run("") & faces::run(""),
+        ["faces"] => faces::run(""),
+        ["faces", part] => faces::run(part),
         ["footprint"] => footprint::run(),
         ["stm32"] => stm32::run(""),
         ["stm32", part] => stm32::run(part),
         _ => {
-            eprintln!("usage: flashwire-benches [footprint | stm32 [PART OF A JOB'S NAME]]");
+            eprintln!(
+                "usage: flashwire-benches [footprint | stm32 [PART OF A JOB'S NAME] | faces [PART OF ITS WORDS]]"
+            );
             return std::process::ExitCode::from(2);
         }
     };
