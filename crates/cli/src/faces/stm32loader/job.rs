@@ -51,11 +51,8 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             job.screen.error(&error);
-            if error.hint().code == "format-disagrees" {
-                // The options that errors name are flashwire's.
-                job.screen.always(
-                    "  stm32loader has no --format: rename the file, or `flashwire write --format`",
-                );
+            if let Some(advice) = advice(&error) {
+                job.screen.always(&format!("  here:   {advice}"));
             }
             match error.exit() {
                 Exit::Cancelled => Exit::Cancelled as u8,
@@ -63,6 +60,19 @@ pub(super) fn run(arguments: &Arguments) -> u8 {
             }
         }
     }
+}
+
+/// What to try with the options of this face, where those that errors name are flashwire's.
+fn advice(error: &Error) -> Option<&'static str> {
+    Some(match error.hint().code {
+        "format-disagrees" => "rename the file, or `flashwire write --format`",
+        "needs-erase" => "-e erases everything first; `flashwire write` only what it needs",
+        "write-protected" => {
+            "`flashwire stm32 write-unprotect` first; --unprotect is about reading"
+        }
+        "stm32-no-answer" | "stm32-babble" => "-s, -R and -B say how DTR and RTS are wired",
+        _ => return None,
+    })
 }
 
 /// A run, and where it is seen.
@@ -86,7 +96,7 @@ impl Job<'_> {
         let files = self.open_files()?;
         signals::raise_on_signals(&self.cancel, &self.screen, STOPPING);
         let options = self.open_options()?;
-        self.screen.say("Activating bootloader (select UART)");
+        self.screen.data(b"Activating bootloader (select UART)\n")?;
         let mut session = Session::open(options, &mut self.view).inspect_err(|error| {
             if error.exit() == Exit::Silent {
                 self.screen.always(
