@@ -26,6 +26,7 @@ pub mod ours;
 pub mod overheard;
 #[cfg(target_os = "linux")]
 pub mod preload;
+pub mod programmer;
 #[cfg(target_os = "linux")]
 pub mod served;
 pub mod socket;

@@ -19,6 +19,8 @@ struct Firmware {
     folder: &'static str,
     /// The program of that workspace.
     program: &'static str,
+    /// Features that it is built with.
+    features: &'static str,
     target: &'static str,
     /// Where the image is committed, from the root.
     image: &'static str,
@@ -29,6 +31,7 @@ const FIRMWARE: &[Firmware] = &[
     Firmware {
         folder: "examples/blinky-f103",
         program: "blinky-f103",
+        features: "",
         target: "thumbv7m-none-eabi",
         image: "examples/blinky-f103.hex",
         format: Format::IntelHex,
@@ -37,6 +40,7 @@ const FIRMWARE: &[Firmware] = &[
     Firmware {
         folder: "firmware/guests",
         program: "echo",
+        features: "",
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/echo.hex",
         format: Format::IntelHex,
@@ -44,6 +48,7 @@ const FIRMWARE: &[Firmware] = &[
     Firmware {
         folder: "firmware/guests",
         program: "sums",
+        features: "",
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/sums.hex",
         format: Format::IntelHex,
@@ -51,9 +56,26 @@ const FIRMWARE: &[Firmware] = &[
     Firmware {
         folder: "firmware/guests",
         program: "tour",
+        features: "",
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/tour.hex",
         format: Format::IntelHex,
+    },
+    Firmware {
+        folder: "firmware/stm32f103",
+        program: "serprog-stm32f103",
+        features: "",
+        target: "thumbv7m-none-eabi",
+        image: "crates/flashwire/images/serprog-stm32f103.bin",
+        format: Format::Binary,
+    },
+    Firmware {
+        folder: "firmware/stm32f103",
+        program: "serprog-stm32f103",
+        features: "single-buffered",
+        target: "thumbv7m-none-eabi",
+        image: "crates/flashwire/images/serprog-stm32f103-single-buffered.bin",
+        format: Format::Binary,
     },
 ];
 
@@ -114,6 +136,12 @@ fn compile(root: &Path, firmware: &Firmware) -> Result<PathBuf> {
     let target_folder = folder.join("target");
     let mut cargo = run::command("cargo", &folder);
     cargo.args(["build", "--quiet", "--release", "--locked"]);
+    cargo.args([
+        "--package",
+        firmware.program,
+        "--features",
+        firmware.features,
+    ]);
     cargo
         .args(["--target", firmware.target, "--target-dir"])
         .arg(&target_folder);

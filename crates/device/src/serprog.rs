@@ -52,6 +52,9 @@ const COMMANDS: CommandMap = CommandMap::of(&[
 /// to look after the wire in between.
 const CHUNK_BYTES: usize = 64;
 
+/// How much of a short answer is read in one go, in bytes: most are a status or an identification.
+const SHORT_BYTES: usize = 8;
+
 /// Longest head of an extension, in bytes.
 const HEAD_BYTES: usize = Head::CAPACITY;
 
@@ -248,13 +251,18 @@ impl<B: Board> Programmer<B> {
                 fields,
                 filled,
             } => {
-                let missing = fields
-                    .iter_mut()
-                    .take(usize::from(opcode.field_bytes()))
-                    .skip(usize::from(*filled));
-                let taken = copy(missing, bytes);
+                let field_bytes = opcode.field_bytes();
+                if *filled == 0
+                    && let Some(fields) = bytes.get(..usize::from(field_bytes))
+                {
+                    let opcode = *opcode;
+                    self.execute(opcode, fields);
+                    return fields.len();
+                }
+                let missing = fields.get_mut(usize::from(*filled)..usize::from(field_bytes));
+                let taken = copy(missing.unwrap_or_default(), bytes);
                 *filled += taken as u8;
-                if *filled >= opcode.field_bytes() {
+                if *filled >= field_bytes {
                     let (opcode, fields) = (*opcode, *fields);
                     self.execute(opcode, &fields);
                 }
@@ -283,12 +291,8 @@ impl<B: Board> Programmer<B> {
                 range,
                 filled,
             } => {
-                let head_bytes = usize::from(range.head_bytes);
-                let missing = self
-                    .page
-                    .iter_mut()
-                    .take(head_bytes)
-                    .skip(usize::from(*filled));
+                let missing = usize::from(*filled)..usize::from(range.head_bytes);
+                let missing = self.page.get_mut(missing).unwrap_or_default();
                 let taken = copy(missing, bytes);
                 *filled += taken as u8;
                 if *filled >= range.head_bytes {
@@ -304,7 +308,8 @@ impl<B: Board> Programmer<B> {
             } => {
                 let page_bytes = program.head_bytes as u16 + program.data_bytes;
                 let data = front(bytes, u32::from(page_bytes.saturating_sub(*filled)));
-                copy(self.page.iter_mut().skip(usize::from(*filled)), data);
+                let missing = self.page.get_mut(usize::from(*filled)..);
+                copy(missing.unwrap_or_default(), data);
                 check.update(data);
                 *filled += data.len() as u16;
                 if *filled >= page_bytes {
@@ -323,7 +328,8 @@ impl<B: Board> Programmer<B> {
                 received,
                 filled,
             } => {
-                let taken = copy(received.iter_mut().skip(usize::from(*filled)), bytes);
+                let missing = received.get_mut(usize::from(*filled)..);
+                let taken = copy(missing.unwrap_or_default(), bytes);
                 *filled += taken as u8;
                 if usize::from(*filled) >= CHECK_BYTES {
                     let fits = u32::from_le_bytes(*received) == *computed;
@@ -456,8 +462,8 @@ impl<B: Board> Programmer<B> {
 
     fn receive_into_answers(&mut self, receive: u32) {
         let mut left = receive;
-        let mut chunk = [0; CHUNK_BYTES];
         while left > 0 {
+            let mut chunk = [0; SHORT_BYTES];
             let chunk = front_mut(&mut chunk, left);
             self.board.finish_read(chunk);
             self.answers.extend(chunk);
@@ -519,6 +525,7 @@ impl<B: Board> Programmer<B> {
     }
 
     /// Reads the next bit of a range; at its end answers what was found out.
+    #[inline(never)]
     fn measure(&mut self) {
         let State::Measuring { measure, left } = &mut self.state else {
             return;
@@ -560,6 +567,7 @@ impl<B: Board> Programmer<B> {
     }
 
     /// Asks the chip whether it is ready, and if so programs the page.
+    #[inline(never)]
     fn try_program(&mut self) {
         let State::Waiting {
             page_bytes,
@@ -589,6 +597,7 @@ impl<B: Board> Programmer<B> {
     }
 
     /// Goes on with what needs no bytes.
+    #[inline(always)]
     fn work(&mut self) {
         match self.state {
             State::Measuring { .. } => self.measure(),
@@ -685,9 +694,9 @@ fn front_mut(bytes: &mut [u8], count: u32) -> &mut [u8] {
 }
 
 /// Copies as many bytes as both have; returns how many.
-fn copy<'a>(into: impl Iterator<Item = &'a mut u8>, from: &[u8]) -> usize {
+fn copy(into: &mut [u8], from: &[u8]) -> usize {
     let mut copied = 0;
-    for (slot, &byte) in into.zip(from) {
+    for (slot, &byte) in into.iter_mut().zip(from) {
         *slot = byte;
         copied += 1;
     }

@@ -1,0 +1,106 @@
+//! The STM32F103 programmer: a USB serial port that speaks serprog to SPI flash chips.
+//!
+//! What it does with the chips is [`flashwire_device::serprog`]. Here are the clocks, pins and
+//! registers, and this loop, which carries bytes between the port and that machine. One interrupt
+//! hands packets to the USB hardware, so that no token of the host finds it unprepared; everything
+//! else is polled.
+//!
+//! Section numbers are those of RM0008 (STM32F10xxx reference manual), rev 21.
+
+#![no_std]
+#![no_main]
+
+mod clocks;
+mod leds;
+mod spi_board;
+mod stop;
+mod usb;
+mod watchdog;
+
+use cortex_m_rt::entry;
+use flashwire_device::serprog::{Config, Programmer};
+use flashwire_device::{Board, Device};
+use stm32f1::stm32f103::Peripherals;
+
+use clocks::Micros;
+use leds::Leds;
+use spi_board::{CHIP_SELECTS, DEFAULT_SPI_HZ, SpiBoard};
+use usb::{Event, PACKET_BYTES, SerialPort};
+use watchdog::Watchdog;
+
+/// How it introduces itself: Q_PGMNAME, 16 characters at most.
+const NAME: &str = "flashwire-f103";
+
+#[entry]
+fn main() -> ! {
+    // SAFETY: this is the only place that makes them, and it is run once.
+    let (core, peripherals) = unsafe { (cortex_m::Peripherals::steal(), Peripherals::steal()) };
+    let mut leds = Leds::new(&peripherals);
+    if !clocks::run_from_crystal(&peripherals) {
+        stop::no_crystal();
+    }
+    let watchdog = Watchdog::start(&peripherals);
+    let micros = Micros::start(core.SYST);
+    let mut port = SerialPort::attach(&peripherals, &watchdog);
+    let board = SpiBoard::new(&peripherals, micros);
+    let mut programmer = Programmer::new(
+        board,
+        Config {
+            chip_selects: CHIP_SELECTS,
+            ..Config::unlimited(NAME, DEFAULT_SPI_HZ)
+        },
+    );
+    serve(&mut port, &mut programmer, &mut leds, &watchdog)
+}
+
+/// Carries bytes between the port and the programmer, for ever.
+fn serve(
+    port: &mut SerialPort,
+    programmer: &mut Programmer<SpiBoard>,
+    leds: &mut Leds,
+    watchdog: &Watchdog,
+) -> ! {
+    let mut arrived = [0; PACKET_BYTES];
+    // What of `arrived` the programmer has not taken yet.
+    let mut waiting = 0..0;
+    let mut answer = [0; PACKET_BYTES];
+    let mut now = programmer.board().now();
+    loop {
+        // What has arrived goes straight through: the host waits for its answer.
+        if waiting.is_empty() {
+            waiting = 0..port.receive(&mut arrived);
+        }
+        if let Some(bytes) = arrived.get(waiting.clone())
+            && !bytes.is_empty()
+        {
+            waiting.start += programmer.receive(now, bytes);
+        }
+        let mut quiet = false;
+        if port.takes_packet() {
+            let filled = programmer.transmit(now, &mut answer);
+            port.send(answer.get(..filled).unwrap_or_default());
+            quiet = filled == 0 && programmer.wake_up().is_none();
+        } else {
+            // Work goes on while the host does not fetch.
+            programmer.transmit(now, &mut []);
+        }
+        match port.poll() {
+            Some(Event::Opened | Event::Detached) => {
+                waiting = 0..0;
+                programmer.reset(now);
+            }
+            Some(Event::Closed) | None => {}
+        }
+        if port.is_closed() && waiting.is_empty() && port.nothing_arrived() {
+            // All that the last owner sent has been done; what it left half-done is given up.
+            programmer.reset(now);
+            port.forget_owner();
+        }
+        leds.show(port.is_configured(), programmer.is_busy());
+        watchdog.feed();
+        now = programmer.board().now();
+        if quiet {
+            port.wait_for_news();
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! SPI1 and its pins: the board of the programmer.
+//!
+//! | pin | signal |
+//! |---|---|
+//! | PA5 | SCK |
+//! | PA6 | MISO |
+//! | PA7 | MOSI |
+//! | PA4 PA3 PA2 PA1 | chip select 0 to 3 |
+//!
+//! A byte or a few are sent and read by the core. For more than that, DMA feeds the bus while the
+//! core looks after USB: what is written lies in one of two buffers meanwhile, what is read comes
+//! into a ring that is read ahead of the host.
+
+use core::ptr;
+
+use flashwire_device::{Board, Moment};
+use stm32f1::stm32f103::{DMA1, GPIOA, Peripherals, SPI1};
+
+use crate::clocks::{CORE_HZ, Micros};
+
+/// How many chip select lines there are.
+pub(crate) const CHIP_SELECTS: u8 = SELECT_PINS.len() as u8;
+
+/// The clock until the host asks for another: serprog-stm32vcp's, within ST's 18 MHz and fast enough
+/// for USB.
+pub(crate) const DEFAULT_SPI_HZ: u32 = 9_000_000;
+
+/// The pins of the chip selects at port A.
+const SELECT_PINS: [u8; 4] = [4, 3, 2, 1];
+
+/// Slowest of the eight settings of SPI_CR1.BR, which divide by 2 to 256: section 25.5.1.
+const SLOWEST_SETTING: u8 = 7;
+
+/// GPIOx_CRL: four bits a pin, pin 0 lowest: section 9.2.1.
+const fn pin_bits(pin: u8, bits: u32) -> u32 {
+    bits << (4 * pin)
+}
+
+const FLOATING_INPUT: u32 = 0b0100;
+const PULLED_INPUT: u32 = 0b1000;
+const OUTPUT_50MHZ: u32 = 0b0011;
+const FUNCTION_50MHZ: u32 = 0b1011;
+
+/// PA1 to PA7.
+const BUS_PINS: u32 = 0xFFFF_FFF0;
+
+const RELEASED: u32 = {
+    let mut pins = 0;
+    let mut pin = 1;
+    while pin <= 7 {
+        pins |= pin_bits(pin, FLOATING_INPUT);
+        pin += 1;
+    }
+    pins
+};
+
+const DRIVEN: u32 = pin_bits(1, OUTPUT_50MHZ)
+    | pin_bits(2, OUTPUT_50MHZ)
+    | pin_bits(3, OUTPUT_50MHZ)
+    | pin_bits(4, OUTPUT_50MHZ)
+    | pin_bits(5, FUNCTION_50MHZ)
+    | pin_bits(6, PULLED_INPUT)
+    | pin_bits(7, FUNCTION_50MHZ);
+
+/// Levels of the pins while the bus is idle: no chip selected, and a missing chip reads as ones.
+const IDLE_LEVELS: u32 = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 6;
+
+/// DMA1 channels of SPI1: section 13.3.7, table 78. Counted from 0.
+const FROM_SPI: usize = 1;
+const TO_SPI: usize = 2;
+
+/// From how many bytes on DMA takes less time than the core alone.
+const DMA_FROM_BYTES: usize = 12;
+
+/// A packet of USB full speed, so that what came in one goes out in one.
+const SEND_BYTES: usize = 64;
+
+/// The ring is read ahead of the host by this much. A power of two.
+const RING_BYTES: usize = 1024;
+
+/// How much is read between two looks at the ring.
+const CHUNK_BYTES: u32 = 256;
+
+/// Where DMA writes what it reads. Nothing but [`SpiBoard`] touches it.
+static mut RING: [u8; RING_BYTES] = [0; RING_BYTES];
+
+/// What DMA sends. Nothing but [`SpiBoard`] touches it.
+static mut SEND: [[u8; SEND_BYTES]; 2] = [[0; SEND_BYTES]; 2];
+
+/// What is sent while reading.
+static IDLE_BYTE: u8 = 0;
+
+/// A read that was announced.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// Bytes that are not asked of the chip yet.
+    unasked: u32,
+    /// DMA is used, and the ring.
+    ahead: bool,
+    /// Bytes that are asked of the chip and were not handed out yet.
+    asked: u32,
+    /// Where in the ring the next byte is handed out.
+    tail: usize,
+}
+
+const NOTHING: Reading = Reading {
+    unasked: 0,
+    ahead: false,
+    asked: 0,
+    tail: 0,
+};
+
+/// The SPI bus.
+pub(crate) struct SpiBoard {
+    spi: SPI1,
+    dma: DMA1,
+    pins: GPIOA,
+    micros: Micros,
+    selected: Option<u8>,
+    reading: Reading,
+    /// Which of the two send buffers comes next.
+    next_send: usize,
+    /// DMA may be sending.
+    sending: bool,
+}
+
+impl SpiBoard {
+    /// The bus, its pins let go.
+    pub(crate) fn new(peripherals: &Peripherals, micros: Micros) -> Self {
+        let rcc = &peripherals.RCC;
+        rcc.apb2enr()
+            .modify(|_, w| w.iopaen().set_bit().spi1en().set_bit());
+        rcc.ahbenr().modify(|_, w| w.dma1en().set_bit());
+        // SAFETY: this is the only user of SPI1 and of DMA1. Port A is shared: its pins 1 to 7 are
+        // this one's, and what lies in a register with others is changed from the main loop only.
+        let (spi, dma, pins) = unsafe { (SPI1::steal(), DMA1::steal(), GPIOA::steal()) };
+        let mut board = Self {
+            spi,
+            dma,
+            pins,
+            micros,
+            selected: None,
+            reading: NOTHING,
+            next_send: 0,
+            sending: false,
+        };
+        board.set_outputs(false);
+        board.spi.cr1().write(|w| {
+            // Mode 0, eight bits, most significant first; chip select is not SPI's business.
+            w.mstr().master().ssm().enabled().ssi().slave_not_selected()
+        });
+        board
+            .spi
+            .cr2()
+            .write(|w| w.rxdmaen().enabled().txdmaen().enabled());
+        for channel in [FROM_SPI, TO_SPI] {
+            let data_register = board.spi.dr().as_ptr() as u32;
+            // SAFETY: the address of SPI1's data register.
+            board
+                .dma
+                .ch(channel)
+                .par()
+                .write(|w| unsafe { w.pa().bits(data_register) });
+        }
+        board
+    }
+
+    /// Waits until DMA has sent everything, and drops what came in meanwhile.
+    fn finish_write(&mut self) {
+        if self.sending {
+            self.sending = false;
+            while self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {}
+            self.stop_channel(TO_SPI);
+            while self.spi.sr().read().txe().bit_is_clear() {}
+            self.wait_for_clock();
+            // Section 25.3.10: data, then status, clears an overrun.
+            self.spi.dr().read();
+            self.spi.sr().read();
+        }
+    }
+
+    /// Waits until the clock has stopped.
+    fn wait_for_clock(&self) {
+        while self.spi.sr().read().bsy().bit_is_set() {}
+    }
+
+    fn stop_channel(&self, channel: usize) {
+        self.dma.ch(channel).cr().modify(|_, w| w.en().clear_bit());
+    }
+
+    /// Starts DMA from memory to SPI: `count` bytes from `start` on, or `count` times the same one.
+    fn feed(&self, start: *const u8, advance: bool, count: u16) {
+        let channel = self.dma.ch(TO_SPI);
+        channel.cr().write(|w| w);
+        // SAFETY: an address in a static, with at least as many bytes as are read behind it.
+        channel
+            .mar()
+            .write(|w| unsafe { w.ma().bits(start as u32) });
+        // SAFETY: any count is valid.
+        channel.ndtr().write(|w| unsafe { w.ndt().bits(count) });
+        // The ring must not overflow, so reading goes before feeding.
+        channel.cr().write(|w| {
+            w.dir().from_memory().minc().bit(advance);
+            w.pl().medium().en().set_bit()
+        });
+    }
+
+    /// Lets DMA fill the ring, from its start, round and round.
+    fn open_ring(&mut self) {
+        let channel = self.dma.ch(FROM_SPI);
+        channel.cr().write(|w| w);
+        let ring = &raw mut RING;
+        // SAFETY: the address of a static that nothing else is written to.
+        channel.mar().write(|w| unsafe { w.ma().bits(ring as u32) });
+        // SAFETY: any count is valid; this is the ring's length.
+        channel
+            .ndtr()
+            .write(|w| unsafe { w.ndt().bits(RING_BYTES as u16) });
+        channel.cr().write(|w| {
+            w.dir().from_peripheral().minc().enabled();
+            w.circ().enabled().pl().very_high().en().set_bit()
+        });
+    }
+
+    /// Where DMA writes next in the ring.
+    fn ring_head(&self) -> usize {
+        let left = self.dma.ch(FROM_SPI).ndtr().read().bits() as usize;
+        RING_BYTES.wrapping_sub(left) % RING_BYTES
+    }
+
+    /// Asks the chip for more if it is not at work and the ring has room.
+    fn read_ahead(&mut self) {
+        let reading = self.reading;
+        let room = (RING_BYTES as u32 - 1).saturating_sub(reading.asked);
+        let chunk = reading.unasked.min(CHUNK_BYTES);
+        if chunk == 0 || chunk > room || self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {
+            return;
+        }
+        self.feed(&raw const IDLE_BYTE, false, chunk as u16);
+        self.reading.unasked -= chunk;
+        self.reading.asked += chunk;
+    }
+
+    /// Hands out of the ring.
+    fn take_from_ring(&mut self, out: &mut [u8]) {
+        let wanted = out.len();
+        loop {
+            self.read_ahead();
+            let there = self.ring_head().wrapping_sub(self.reading.tail) % RING_BYTES;
+            if there >= wanted {
+                break;
+            }
+        }
+        let tail = self.reading.tail;
+        let to_end = wanted.min(RING_BYTES - tail);
+        let ring = (&raw const RING).cast::<u8>();
+        let (first, second) = out.split_at_mut(to_end);
+        // SAFETY: `tail` lies in the ring, `first` ends with it at the latest, and `second` is
+        // shorter than the ring. DMA does not write here: it has filled these bytes, and gets no
+        // further than the byte before `tail`.
+        unsafe {
+            ptr::copy_nonoverlapping(ring.add(tail), first.as_mut_ptr(), first.len());
+            ptr::copy_nonoverlapping(ring, second.as_mut_ptr(), second.len());
+        }
+        self.reading.tail = (tail + wanted) % RING_BYTES;
+        self.reading.asked -= wanted as u32;
+    }
+
+    /// One byte out, one byte in.
+    fn exchange(&self, byte: u8) -> u8 {
+        // SAFETY: the register takes any byte.
+        self.spi.dr8().write(|w| unsafe { w.dr().bits(byte) });
+        while self.spi.sr().read().rxne().bit_is_clear() {}
+        self.spi.dr8().read().dr().bits()
+    }
+}
+
+impl Board for SpiBoard {
+    fn now(&self) -> Moment {
+        self.micros.now()
+    }
+
+    fn select(&mut self, line: u8) {
+        if self.selected.is_some() {
+            self.deselect();
+        }
+        if let Some(pin) = SELECT_PINS.get(usize::from(line)) {
+            // SAFETY: pulls one of this board's pins low.
+            self.pins
+                .bsrr()
+                .write(|w| unsafe { w.bits(1 << (16 + pin)) });
+            self.selected = Some(*pin);
+        }
+    }
+
+    fn deselect(&mut self) {
+        let Some(pin) = self.selected.take() else {
+            return;
+        };
+        self.finish_write();
+        if self.reading.ahead {
+            self.stop_channel(TO_SPI);
+            while self.spi.sr().read().txe().bit_is_clear() {}
+            self.wait_for_clock();
+            self.stop_channel(FROM_SPI);
+            self.reading = NOTHING;
+        } else {
+            self.wait_for_clock();
+        }
+        // SAFETY: lets one of this board's pins go high.
+        self.pins.bsrr().write(|w| unsafe { w.bits(1 << pin) });
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if bytes.len() >= DMA_FROM_BYTES {
+            for part in bytes.chunks(SEND_BYTES) {
+                let buffer = self.next_send;
+                self.next_send ^= 1;
+                let start = (&raw mut SEND).cast::<[u8; SEND_BYTES]>();
+                // SAFETY: there are two buffers and `buffer` is 0 or 1; `part` is not longer than
+                // one; DMA reads the other one at most.
+                let start = unsafe {
+                    let start = start.add(buffer).cast::<u8>();
+                    ptr::copy_nonoverlapping(part.as_ptr(), start, part.len());
+                    start
+                };
+                while self.sending && self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {}
+                self.feed(start, true, part.len() as u16);
+                self.sending = true;
+            }
+        } else {
+            if self.sending {
+                while self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {}
+                self.stop_channel(TO_SPI);
+            }
+            for &byte in bytes {
+                while self.spi.sr().read().txe().bit_is_clear() {}
+                // SAFETY: the register takes any byte.
+                self.spi.dr8().write(|w| unsafe { w.dr().bits(byte) });
+            }
+            self.sending = true;
+        }
+    }
+
+    fn start_read(&mut self, count: u32) {
+        self.finish_write();
+        let ahead = count as usize >= DMA_FROM_BYTES;
+        self.reading = Reading {
+            unasked: count,
+            ahead,
+            ..NOTHING
+        };
+        if ahead {
+            self.open_ring();
+            self.read_ahead();
+        }
+    }
+
+    fn finish_read(&mut self, out: &mut [u8]) {
+        if self.reading.ahead {
+            self.take_from_ring(out);
+        } else {
+            for byte in out {
+                *byte = self.exchange(IDLE_BYTE);
+            }
+        }
+    }
+
+    fn set_clock(&mut self, hz: u32) -> u32 {
+        self.finish_write();
+        let mut setting = 0;
+        while setting < SLOWEST_SETTING && clock_hz(setting) > hz {
+            setting += 1;
+        }
+        self.spi.cr1().modify(|_, w| w.spe().disabled());
+        self.spi
+            .cr1()
+            .modify(|_, w| w.br().set(setting).spe().enabled());
+        clock_hz(setting)
+    }
+
+    fn set_outputs(&mut self, driven: bool) {
+        let pins = if driven { DRIVEN } else { RELEASED };
+        // SAFETY: sets levels of this board's pins only.
+        self.pins.bsrr().write(|w| unsafe { w.bits(IDLE_LEVELS) });
+        self.pins
+            .crl()
+            // SAFETY: PA0 stays as it is, the other pins of this register are this board's.
+            .modify(|r, w| unsafe { w.bits(r.bits() & !BUS_PINS | pins) });
+    }
+}
+
+/// The clock that a setting of SPI_CR1.BR gives.
+const fn clock_hz(setting: u8) -> u32 {
+    CORE_HZ >> (setting + 1)
+}

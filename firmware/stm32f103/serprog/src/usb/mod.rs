@@ -1,0 +1,264 @@
+//! A CDC-ACM port on the USB full-speed device: section 23.
+//!
+//! | endpoint | |
+//! |---|---|
+//! | 0 | control, see [`control`] |
+//! | 1 OUT | bytes from the host |
+//! | 2 IN | bytes to the host |
+//! | 3 IN | notifications, of which there are none |
+//!
+//! The bulk endpoints are in [`bulk`].
+
+mod bulk;
+mod control;
+mod descriptors;
+mod endpoint;
+mod packet_memory;
+
+use cortex_m::asm;
+use stm32f1::stm32f103::{GPIOA, Peripherals, USB};
+
+use crate::clocks::CORE_HZ;
+use crate::watchdog::Watchdog;
+use bulk::{Input, Output};
+use control::{Control, Outcome};
+use endpoint::{Endpoint, Kind, Stat};
+use packet_memory::Slot;
+
+/// A full packet of the bulk endpoints, in bytes: the most that full speed has.
+pub(crate) const PACKET_BYTES: usize = 64;
+
+/// USB_BTABLE: the table begins the packet memory.
+const TABLE_START: u16 = 0;
+
+const NOTIFICATIONS: Endpoint = Endpoint::new(3);
+const NOTIFICATION_START: u16 = 448;
+
+/// Something that happened to the port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A program opened the port: DTR.
+    Opened,
+    /// A program closed it.
+    Closed,
+    /// The bus was reset, or the host took the configuration away.
+    Detached,
+}
+
+/// What the last owner of the port has left.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Estate {
+    None,
+    /// The owner is gone; what it sent is still worked through, and its answers are dropped.
+    Unsettled,
+}
+
+/// The port.
+pub(crate) struct SerialPort {
+    usb: USB,
+    control: Control,
+    input: Input,
+    output: Output,
+    configured: bool,
+    estate: Estate,
+}
+
+impl SerialPort {
+    /// Shows the host that something was plugged in, and waits for it to ask.
+    pub(crate) fn attach(peripherals: &Peripherals, watchdog: &Watchdog) -> Self {
+        pretend_to_be_unplugged(peripherals);
+        watchdog.feed();
+        peripherals.RCC.apb1enr().modify(|_, w| w.usben().set_bit());
+        // SAFETY: nothing else uses the USB registers but the interrupt, which keeps to its endpoints.
+        let usb = unsafe { USB::steal() };
+        // Section 23.4.2: power first, and 1 us (datasheet DS5319, tSTARTUP) before the end of the
+        // reset.
+        usb.cntr().write(|w| w.pdwn().clear_bit().fres().set_bit());
+        asm::delay(CORE_HZ / 1_000_000);
+        // SAFETY: the table's offset is a multiple of eight.
+        usb.btable()
+            .write(|w| unsafe { w.bits(TABLE_START.into()) });
+        usb.cntr()
+            .write(|w| w.pdwn().clear_bit().fres().clear_bit());
+        // SAFETY: all flags may be cleared.
+        usb.istr().write(|w| unsafe { w.bits(0) });
+        usb.cntr()
+            .write(|w| w.pdwn().clear_bit().fres().clear_bit().ctrm().enabled());
+        bulk::resume_interrupts();
+        Self {
+            usb,
+            control: Control::new(),
+            input: Input::new(),
+            output: Output::new(),
+            configured: false,
+            estate: Estate::None,
+        }
+    }
+
+    /// Looks after everything but the bytes. Has to be called all the time.
+    pub(crate) fn poll(&mut self) -> Option<Event> {
+        let flags = self.usb.istr().read();
+        if flags.reset().bit_is_set() {
+            self.clear_flags(ISTR_RESET);
+            self.begin();
+            return Some(Event::Detached);
+        }
+        if flags.wkup().bit_is_set() {
+            self.clear_flags(ISTR_WKUP);
+            self.usb.cntr().modify(|_, w| w.fsusp().clear_bit());
+        }
+        if flags.susp().bit_is_set() {
+            // The clocks go on, so that what the host left half-done can go on too.
+            self.clear_flags(ISTR_SUSP);
+            self.usb
+                .cntr()
+                .modify(|_, w| w.fsusp().set_bit().lpmode().set_bit());
+        }
+        if flags.ctr().bit_is_clear() {
+            return None;
+        }
+        let outcome = self.control.poll(&self.usb);
+        bulk::resume_interrupts();
+        match outcome? {
+            Outcome::Configured(true) => {
+                self.configure();
+                None
+            }
+            Outcome::Configured(false) => {
+                self.begin_unconfigured();
+                Some(Event::Detached)
+            }
+            Outcome::HaltCleared => {
+                // USB 2.0, section 9.4.5: the endpoint begins with DATA0 again.
+                self.configure();
+                Some(Event::Opened)
+            }
+            Outcome::Ready(true) => {
+                self.estate = Estate::None;
+                self.output.discard();
+                self.input.discard();
+                Some(Event::Opened)
+            }
+            Outcome::Ready(false) => {
+                self.estate = Estate::Unsettled;
+                Some(Event::Closed)
+            }
+        }
+    }
+
+    /// Waits until there is something to be done for the host, or for a short time: about a
+    /// millisecond. A loop that does nothing else finds a packet soonest.
+    pub(crate) fn wait_for_news(&self) {
+        const LOOKS: u32 = 2000;
+        const FLAGS: u32 = ISTR_RESET | ISTR_SUSP | ISTR_WKUP;
+        for _ in 0..LOOKS {
+            if self.output.has_packet()
+                || Control::has_news()
+                || self.usb.istr().read().bits() & FLAGS != 0
+                || !self.input.is_idle()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Whether the host has set the device up.
+    pub(crate) fn is_configured(&self) -> bool {
+        self.configured
+    }
+
+    /// Whether the last owner is gone and left something to be done.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.estate == Estate::Unsettled
+    }
+
+    /// Whether no packet waits for [`receive`](Self::receive).
+    pub(crate) fn nothing_arrived(&self) -> bool {
+        !self.configured || !self.output.has_packet()
+    }
+
+    /// The last owner's business is done: what it was to hear is dropped.
+    pub(crate) fn forget_owner(&mut self) {
+        self.estate = Estate::None;
+        if self.configured {
+            self.input.discard();
+        }
+    }
+
+    /// Takes a packet that has arrived; returns how many bytes.
+    pub(crate) fn receive(&mut self, into: &mut [u8; PACKET_BYTES]) -> usize {
+        if self.configured {
+            self.output.receive(into)
+        } else {
+            0
+        }
+    }
+
+    /// Whether [`send`](Self::send) can be called.
+    pub(crate) fn takes_packet(&mut self) -> bool {
+        self.is_closed() || (self.configured && self.input.takes_packet())
+    }
+
+    /// Sends a packet. A full one waits for the next: one that is not full, were it empty, tells
+    /// the host that this is all for now.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        if !self.is_closed() && self.configured {
+            self.input.send(bytes);
+        }
+    }
+
+    /// The bus was reset: endpoint 0 alone, address 0.
+    fn begin(&mut self) {
+        self.begin_unconfigured();
+        self.control.begin();
+        // USB_DADDR.EF
+        self.usb.daddr().write(|w| w.ef().enabled());
+    }
+
+    fn begin_unconfigured(&mut self) {
+        self.configured = false;
+        self.estate = Estate::None;
+        self.input.disable();
+        self.output.disable();
+        NOTIFICATIONS.disable();
+    }
+
+    fn configure(&mut self) {
+        self.input.begin();
+        self.output.begin();
+        packet_memory::set_buffer(NOTIFICATIONS, Slot::Tx, NOTIFICATION_START);
+        NOTIFICATIONS.begin(Kind::Interrupt, Stat::Nak, Stat::Disabled);
+        self.configured = true;
+    }
+
+    /// Clears flags of USB_ISTR: zeros clear, ones leave.
+    fn clear_flags(&self, flags: u32) {
+        // SAFETY: the register takes any value.
+        self.usb
+            .istr()
+            .write(|w| unsafe { w.bits(!flags & 0xFFFF) });
+    }
+}
+
+/// USB_ISTR: section 23.5.1.
+const ISTR_SUSP: u32 = 1 << 11;
+const ISTR_WKUP: u32 = 1 << 12;
+const ISTR_RESET: u32 = 1 << 10;
+
+/// The pull-up of D+ lies on the board and cannot be switched: PA12 holds the line low long enough
+/// for the host to see that what was there before the reset is gone (2.5 us, USB 2.0, table 7-13; a
+/// hub debounces for 100 ms after it is back).
+fn pretend_to_be_unplugged(peripherals: &Peripherals) {
+    const HOLD_MS: u32 = 5;
+    let port: &GPIOA = &peripherals.GPIOA;
+    peripherals
+        .RCC
+        .apb2enr()
+        .modify(|_, w| w.iopaen().set_bit());
+    port.bsrr().write(|w| w.br12().set_bit());
+    port.crh()
+        .modify(|_, w| w.mode12().output2().cnf12().open_drain());
+    asm::delay(HOLD_MS * (CORE_HZ / 1000));
+    port.crh()
+        .modify(|_, w| w.mode12().input().cnf12().open_drain());
+}
