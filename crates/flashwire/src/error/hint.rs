@@ -5,7 +5,7 @@
 //! used for something else. `{port}` and `{file}` in a text stand for the port and the file that
 //! the error is about.
 
-use super::spi;
+use super::{i2c, input, spi};
 
 /// What is known about one kind of error.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,16 +65,16 @@ pub const ALL: [&Hint; 94] = [
     &NO_LINE,
     &GPIO_LINE,
     &PORT_FAILED,
-    &I2C_NOT_FOUND,
-    &I2C_BUSY,
-    &I2C_DENIED,
-    &I2C_UNSUPPORTED,
+    &i2c::I2C_NOT_FOUND,
+    &i2c::I2C_BUSY,
+    &i2c::I2C_DENIED,
+    &i2c::I2C_UNSUPPORTED,
     &CONNECT_FAILED,
     &LISTEN_FAILED,
     &STM32_NO_ANSWER,
-    &I2C_NO_ANSWER,
-    &I2C_HELD,
-    &I2C_FAULT,
+    &i2c::I2C_NO_ANSWER,
+    &i2c::I2C_HELD,
+    &i2c::I2C_FAULT,
     &STM32_BABBLE,
     &STM32_ECHO,
     &STM32_LINE_LOW,
@@ -130,16 +130,16 @@ pub const ALL: [&Hint; 94] = [
     &NOT_ERASABLE,
     &NEEDS_ERASE,
     &VERIFY_MISMATCH,
-    &FILE_MISSING,
-    &NOT_A_FILE,
-    &FILE_TOO_LARGE,
-    &FILE_UNREADABLE,
-    &FILE_EMPTY,
-    &NOT_FIRMWARE,
-    &IMAGE_BAD,
-    &FORMAT_DISAGREES,
-    &BENCH_FILE_BAD,
-    &PARTS_BAD,
+    &input::FILE_MISSING,
+    &input::NOT_A_FILE,
+    &input::FILE_TOO_LARGE,
+    &input::FILE_UNREADABLE,
+    &input::FILE_EMPTY,
+    &input::NOT_FIRMWARE,
+    &input::IMAGE_BAD,
+    &input::FORMAT_DISAGREES,
+    &input::BENCH_FILE_BAD,
+    &input::PARTS_BAD,
     &CANCELLED,
     &DEFECT,
 ];
@@ -372,57 +372,6 @@ The system refused to open the port for a reason of its own, which the error quo
 nothing listens at that address, or a firewall is in between.\n",
 };
 
-pub(crate) static I2C_NOT_FOUND: Hint = Hint {
-    code: "i2c-not-found",
-    exit: Exit::Port,
-    likely: "the bus has another number, is switched off, or the module i2c-dev is not loaded",
-    remedy: "sudo modprobe i2c-dev, then `ls /dev/i2c-*`; on a Raspberry Pi also dtparam=i2c_arm=on",
-    text: "\
-The system knows no I2C bus of this name. Linux shows buses as /dev/i2c-N once the module i2c-dev is
-loaded (`sudo modprobe i2c-dev`; a line `i2c-dev` in /etc/modules-load.d/i2c.conf loads it at every
-start). On small computers the bus itself has to be switched on first: on a Raspberry Pi by
-dtparam=i2c_arm=on in config.txt, or by raspi-config. `flashwire list` shows the buses there are.
-",
-};
-
-pub(crate) static I2C_BUSY: Hint = Hint {
-    code: "i2c-busy",
-    exit: Exit::Port,
-    likely: "another device with this address is on the bus, and the system uses it",
-    remedy: "another address; or unbind the driver, if the address is really that of the bootloader",
-    text: "\
-A driver of the kernel has claimed the device at this address (`i2cdetect -y N` shows UU). It was
-left alone: two that talk to one device disturb each other. If there is a real-time clock or a
-sensor at this address, the bootloader cannot have it on this bus. If the driver is there by
-mistake, unbind it:
-  echo N-00AA | sudo tee /sys/bus/i2c/drivers/DRIVER/unbind
-",
-};
-
-pub(crate) static I2C_DENIED: Hint = Hint {
-    code: "i2c-denied",
-    exit: Exit::Port,
-    likely: "you are not in the group that owns the bus",
-    remedy: "sudo usermod -aG i2c $USER, then log out and in again",
-    text: "\
-The system does not let this user open the bus. On most Linux systems buses belong to the group
-`i2c`: `ls -l /dev/i2c-*` shows it. Join that group and log in again. Where no such group exists, a
-udev rule makes it so: SUBSYSTEM==\"i2c-dev\", GROUP=\"i2c\", MODE=\"0660\".
-",
-};
-
-pub(crate) static I2C_UNSUPPORTED: Hint = Hint {
-    code: "i2c-unsupported",
-    exit: Exit::Port,
-    likely: "the name is not that of a bus, or its controller does SMBus only",
-    remedy: "another bus; `flashwire list` shows them",
-    text: "\
-The bootloader needs plain I2C transfers of up to 258 bytes. Controllers that do SMBus only (those
-of many PC mainboards) cannot do them. Adapters that do plain transfers, but only short ones, can be
-used with --frame RX[:TX]. Only Linux has an interface to I2C buses.
-",
-};
-
 pub(crate) static CONNECT_FAILED: Hint = Hint {
     code: "connect-failed",
     exit: Exit::Port,
@@ -461,56 +410,6 @@ Nothing came back from the chip. In the order in which it usually is:
      both with the first byte it sees. Reset the chip.
   6. DTR or RTS are wired to NRST and hold the chip in reset: --reset with the right wiring.
   7. Read-out protection level 2: the bootloader cannot be entered at all any more.\n",
-};
-
-pub(crate) static I2C_NO_ANSWER: Hint = Hint {
-    code: "i2c-no-answer",
-    exit: Exit::Silent,
-    likely: "the chip is not in its bootloader, or the bootloader has another address",
-    remedy: "set BOOT0 high and press reset; AN2606 has the address of each part's bootloader",
-    text: "\
-Nobody acknowledged the address on the bus. In the order in which it usually is:
-  1. The application runs instead of the bootloader. BOOT0 must be high while the chip comes out of
-     reset (on some parts, option bytes also decide). Then run the command again.
-  2. Another address: it differs from part to part and from bus to bus (I2C1, I2C2, ...) of one
-     part. AN2606 has it in the section on the part. Documents that show eight bits mean 0x72 where
-     flashwire and i2cdetect say 0x39.
-  3. SDA and SCL are swapped, or have no pull-up resistors (1.5 to 10 kOhm to the supply).
-  4. Other pins: the bootloader listens on certain pins only (AN2606).
-  5. The bootloader already talks on another interface: reset the chip.
-  6. No common ground, no power, or a level that does not fit (5 V).
-`flashwire list --i2c-scan BUS` asks every address; read first what it says about that.\n",
-};
-
-pub(crate) static I2C_HELD: Hint = Hint {
-    code: "i2c-held",
-    exit: Exit::Failed,
-    likely: "the clock (SCL) is held low: by the bootloader that works on, or by a device that hangs",
-    remedy: "the same command again; then reset the chip, or switch all devices of the bus off and on",
-    text: "\
-The controller gave up because the clock of the bus was held low for longer than it waits.
-  * Bootloaders hold the clock while they erase and write, unless they have the No-Stretch commands
-    (protocol 1.1 and later). flashwire uses those where they are listed, waits for what was begun,
-    looks what came of it, and goes on; this error means that it did not help.
-  * A bootloader that was left in the middle of a command holds the clock, too. It resets itself
-    after one to two seconds: run the command again.
-  * A scan of the bus (i2cdetect) locks up bootloaders before protocol 1.2.
-  * Any other device that hangs can hold the clock or the data line: only its reset helps, or power.
-  * Some controllers cannot wait at all (the one of older Raspberry Pis is known for that): a bus of
-    GPIO lines (dtoverlay=i2c-gpio) can.\n",
-};
-
-pub(crate) static I2C_FAULT: Hint = Hint {
-    code: "i2c-fault",
-    exit: Exit::Failed,
-    likely: "a bus that is too fast or too long, weak pull-ups, or another controller on it",
-    remedy: "a slower clock (100 kHz), shorter wires, stronger pull-ups; then the same command again",
-    text: "\
-A transfer on the bus failed: a byte was not acknowledged, another controller took the bus, or this
-one reports an error. After such a fault flashwire is silent until the bootloader has reset itself,
-and tries again; this error means that it kept happening. Bootloaders do 400 kHz, many only up to
-100 kHz with weak pull-ups; the clock is set by the system, not by flashwire (on a Raspberry Pi:
-dtparam=i2c_arm_baudrate=100000).\n",
 };
 
 pub(crate) static STM32_BABBLE: Hint = Hint {
@@ -833,116 +732,6 @@ The flash was read back (or the chip computed a checksum), and it does not hold 
 After `verify` that is simply the answer. After `write` it means that writing did not take, although
 the chip acknowledged it: write protection of some pages, which old bootloaders do not report; worn
 out flash; or a supply that is too weak.\n",
-};
-
-pub(crate) static FILE_MISSING: Hint = Hint {
-    code: "file-missing",
-    exit: Exit::File,
-    likely: "a typing mistake, or another folder",
-    remedy: "check the name",
-    text: "\
-There is no file of this name here. It was looked for before the port was opened, so that nothing
-has happened to the chip.\n",
-};
-
-pub(crate) static NOT_A_FILE: Hint = Hint {
-    code: "not-a-file",
-    exit: Exit::File,
-    likely: "the name is that of something else",
-    remedy: "the file itself; to read a pipe, use `-` for standard input",
-    text: "\
-A firmware file must be a regular file: a folder has no content, a pipe may never end, a device may
-hang. For the output of another program use `-`: program | flashwire write - -p {port}\n",
-};
-
-pub(crate) static FILE_TOO_LARGE: Hint = Hint {
-    code: "file-too-large",
-    exit: Exit::File,
-    likely: "the name is that of something else",
-    remedy: "check the name",
-    text: "\
-The file is larger than any flash that flashwire knows, even written as text. It was refused
-unread.\n",
-};
-
-pub(crate) static FILE_UNREADABLE: Hint = Hint {
-    code: "file-unreadable",
-    exit: Exit::File,
-    likely: "you may not read it, or the disk has a problem",
-    remedy: "check it with another program",
-    text: "\
-The system does not let us read the file, for the reason that the error quotes: usually its
-permissions, sometimes a disk or a network that is gone.\n",
-};
-
-pub(crate) static FILE_EMPTY: Hint = Hint {
-    code: "file-empty",
-    exit: Exit::File,
-    likely: "the build that made it failed",
-    remedy: "build it again",
-    text: "\
-The file has no content, so that there is nothing to write. It is more likely a failed build or
-download than a wish.\n",
-};
-
-pub(crate) static NOT_FIRMWARE: Hint = Hint {
-    code: "not-firmware",
-    exit: Exit::File,
-    likely: "the archive that holds the firmware, or a web page saved in its place",
-    remedy: "unpack it, or download it again; --format bin if it is meant as it is",
-    text: "\
-The content is that of an archive, a picture or a web page, and not of a program. Written into the
-flash it would not run. Downloads often come packed, and a failed one is often an HTML page.
-",
-};
-
-pub(crate) static IMAGE_BAD: Hint = Hint {
-    code: "image-bad",
-    exit: Exit::File,
-    likely: "the file is damaged, or was cut off while it was copied",
-    remedy: "build or copy it again",
-    text: "\
-The file is of a known format but breaks its rules: a checksum that is wrong, a record that is cut
-off, an end record that is missing, two different values for one address. It is never written as raw
-data instead: that is how text ends up in a flash. The error says in which line, or at which
-offset.\n",
-};
-
-pub(crate) static FORMAT_DISAGREES: Hint = Hint {
-    code: "format-disagrees",
-    exit: Exit::File,
-    likely: "the file has the wrong extension",
-    remedy: "--format with the right one of bin, hex, srec, elf, uf2, dfuse",
-    text: "\
-The name of the file says one format and its content another. One of them is wrong, and guessing
-which could write the wrong bytes. --format decides.\n",
-};
-
-pub(crate) static BENCH_FILE_BAD: Hint = Hint {
-    code: "bench-file-bad",
-    exit: Exit::File,
-    likely: "image= names the file of another bench, or of something else",
-    remedy: "another image=FILE; one that does not exist yet is a new chip",
-    text: "\
-The file that keeps a bench's flash (image=FILE), or the one beside it that keeps its option bytes
-(FILE.state), is not that of this bench: larger than its flash, no regular file, or damaged. Delete
-both to begin with a new chip.
-",
-};
-
-pub(crate) static PARTS_BAD: Hint = Hint {
-    code: "parts-bad",
-    exit: Exit::File,
-    likely: "a field is misspelt, or the columns have shifted",
-    remedy: "correct that line; docs/stm32.md describes the columns",
-    text: "\
---parts FILE adds parts to the built-in table, or puts others in their place. It is a table with
-commas whose first line names its columns; `product_id` is the only one that it must have, and what
-it leaves out is what flashwire assumes of a part that it does not know:
-  product_id,name,family,flash_kib,layout,program_unit
-  0x7AB,My new part,G0,128,2K*,8
-A wrong line is an error and never skipped, because a wrong page size erases the wrong pages.
-",
 };
 
 pub(crate) static CANCELLED: Hint = Hint {

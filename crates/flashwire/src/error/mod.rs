@@ -6,6 +6,8 @@
 pub mod hint;
 
 mod aftermath;
+mod i2c;
+mod input;
 mod problem;
 mod spi;
 

@@ -17,7 +17,7 @@ use flashwire_sim::{BenchError, StorageError};
 
 use super::Error;
 use super::hint::{self, Hint};
-use super::spi;
+use super::{i2c, input, spi};
 use crate::config::ConfigError;
 use crate::files::FileError;
 use crate::port::PortError;
@@ -88,7 +88,7 @@ pub enum Problem {
         source: LinkError,
     },
     /// The bus cannot be opened.
-    #[error("{}", bus_sentence(link, source))]
+    #[error("{}", i2c::bus_sentence(link, source))]
     OpenBus {
         /// The bus and the address on it, as the user named them.
         link: String,
@@ -277,7 +277,7 @@ fn are(ranges: &[Range<u64>]) -> String {
     format!("{} {verb}", spans.join(" and "))
 }
 
-fn open_sentence(link: &str, source: &LinkError) -> String {
+pub(super) fn open_sentence(link: &str, source: &LinkError) -> String {
     match source {
         LinkError::NotFound if link.starts_with("tcp:") => format!("there is no such host: {link}"),
         LinkError::NotFound => format!("there is no port {link}"),
@@ -286,18 +286,6 @@ fn open_sentence(link: &str, source: &LinkError) -> String {
         LinkError::NotAPort(what) => format!("{link} is not a serial port: {what}"),
         LinkError::Unsupported(what) => format!("{link} does not support {what}"),
         other => format!("{link} cannot be opened: {other}"),
-    }
-}
-
-fn bus_sentence(link: &str, source: &LinkError) -> String {
-    match source {
-        LinkError::NotFound => {
-            let bus = link.rsplit_once('@').map_or(link, |(bus, _)| bus);
-            format!("there is no bus {bus}")
-        }
-        LinkError::Busy => format!("a driver of the system has the device at {link}"),
-        LinkError::NotABus(what) => format!("{link} is not an I2C bus: {what}"),
-        other => open_sentence(link, other),
     }
 }
 
@@ -396,13 +384,13 @@ impl Problem {
             Self::Bench(error) => bench_hint(error),
             Self::Reset(_) => &hint::RESET_SYNTAX,
             Self::Config { .. } => &hint::CONFIG_BAD,
-            Self::Parts { .. } => &hint::PARTS_BAD,
+            Self::Parts { .. } => &input::PARTS_BAD,
             Self::File(error) => file_hint(error),
             Self::Image(error) => image_hint(error),
             Self::Inexpressible(_) => &hint::INEXPRESSIBLE,
             Self::StandardOutput(_) => &hint::OUTPUT_UNWRITABLE,
             Self::Open { link, source } => open_hint(link, source),
-            Self::OpenBus { source, .. } => bus_hint(source),
+            Self::OpenBus { source, .. } => i2c::bus_hint(source),
             #[cfg(feature = "os")]
             Self::Serve(_) => &hint::LISTEN_FAILED,
             Self::Link(error) => link_hint(error),
@@ -550,30 +538,30 @@ impl Problem {
 fn bench_hint(error: &BenchError) -> &'static Hint {
     match error {
         BenchError::Storage(StorageError::Io { .. }) => &hint::OUTPUT_UNWRITABLE,
-        BenchError::Storage(_) => &hint::BENCH_FILE_BAD,
+        BenchError::Storage(_) => &input::BENCH_FILE_BAD,
         _ => &hint::BENCH_UNKNOWN,
     }
 }
 
 fn file_hint(error: &FileError) -> &'static Hint {
     match error {
-        FileError::Missing { .. } => &hint::FILE_MISSING,
-        FileError::NotAFile { .. } => &hint::NOT_A_FILE,
-        FileError::TooLarge { .. } => &hint::FILE_TOO_LARGE,
-        FileError::Unreadable { .. } => &hint::FILE_UNREADABLE,
+        FileError::Missing { .. } => &input::FILE_MISSING,
+        FileError::NotAFile { .. } => &input::NOT_A_FILE,
+        FileError::TooLarge { .. } => &input::FILE_TOO_LARGE,
+        FileError::Unreadable { .. } => &input::FILE_UNREADABLE,
         FileError::Unwritable { .. } => &hint::OUTPUT_UNWRITABLE,
     }
 }
 
 fn image_hint(error: &ImageError) -> &'static Hint {
     match error {
-        ImageError::Empty | ImageError::NoData { .. } => &hint::FILE_EMPTY,
-        ImageError::NotFirmware { .. } => &hint::NOT_FIRMWARE,
+        ImageError::Empty | ImageError::NoData { .. } => &input::FILE_EMPTY,
+        ImageError::NotFirmware { .. } => &input::NOT_FIRMWARE,
         ImageError::NameDisagrees { .. } | ImageError::NotThisFormat { .. } => {
-            &hint::FORMAT_DISAGREES
+            &input::FORMAT_DISAGREES
         }
         ImageError::HasAddresses { .. } => &hint::HAS_ADDRESSES,
-        _ => &hint::IMAGE_BAD,
+        _ => &input::IMAGE_BAD,
     }
 }
 
@@ -586,17 +574,6 @@ fn open_hint(link: &str, error: &LinkError) -> &'static Hint {
         LinkError::Denied => &hint::PORT_DENIED,
         LinkError::NotAPort(_) => &hint::PORT_NOT_SERIAL,
         LinkError::Unsupported(_) => &hint::PORT_UNSUPPORTED,
-        _ => &hint::PORT_FAILED,
-    }
-}
-
-fn bus_hint(error: &LinkError) -> &'static Hint {
-    match error {
-        LinkError::Cancelled => &hint::CANCELLED,
-        LinkError::NotFound => &hint::I2C_NOT_FOUND,
-        LinkError::Busy => &hint::I2C_BUSY,
-        LinkError::Denied => &hint::I2C_DENIED,
-        LinkError::NotABus(_) | LinkError::Unsupported(_) => &hint::I2C_UNSUPPORTED,
         _ => &hint::PORT_FAILED,
     }
 }
@@ -615,17 +592,17 @@ pub(super) fn link_hint(error: &LinkError) -> &'static Hint {
 fn stm32_hint(error: &stm32::Error) -> &'static Hint {
     match error {
         stm32::Error::NoAnswer { .. } => &hint::STM32_NO_ANSWER,
-        stm32::Error::NoDevice { .. } => &hint::I2C_NO_ANSWER,
+        stm32::Error::NoDevice { .. } => &i2c::I2C_NO_ANSWER,
         stm32::Error::Bus {
             fault: BusFault::ClockHeld,
             ..
-        } => &hint::I2C_HELD,
-        stm32::Error::Bus { .. } => &hint::I2C_FAULT,
+        } => &i2c::I2C_HELD,
+        stm32::Error::Bus { .. } => &i2c::I2C_FAULT,
         stm32::Error::Unresponsive { last, .. } => match **last {
             stm32::Error::Bus {
                 fault: BusFault::ClockHeld,
                 ..
-            } => &hint::I2C_HELD,
+            } => &i2c::I2C_HELD,
             _ => &hint::STM32_SILENT,
         },
         stm32::Error::Busy { .. } => &hint::STM32_BUSY,
