@@ -3,14 +3,16 @@
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use flashwire_sim::stm32::ChipState;
 use flashwire_tests::board::{self, F103, assert_same_flash};
 use flashwire_tests::gpio::{Computer, Gpio};
 use flashwire_tests::judge::{self, Outcome};
-use flashwire_tests::ours;
 use flashwire_tests::served::Served;
+use flashwire_tests::{built, ours};
 
 /// A board with BOOT0 low and nobody at its button, on a serial port without lines of its own.
 const BOARD: &str =
@@ -89,6 +91,51 @@ fn a_line_that_somebody_has_ends_it_with_a_sentence_and_nothing_in_reset() {
     ] {
         assert!(outcome.said.contains(said), "{}", outcome.said);
     }
+    let state = bench.finish().state;
+    assert!(matches!(state, ChipState::Application(_)), "{state:?}");
+}
+
+/// They are the computer's and not the port's, which drops its own when it is closed.
+#[test]
+fn lines_stay_as_they_are_when_the_port_is_closed() {
+    let (bench, gpio) = board(Computer::default());
+    let mut program = bench.program(&built::reset_example());
+    gpio.attach(&mut program);
+    program.arg(bench.port()).arg("seq:-gpio:gpiochip0/17");
+    judge::run(&mut program).success();
+    assert_eq!(gpio.level(17), Some(false));
+    // As long as a server takes to see that a tool has gone.
+    sleep(Duration::from_millis(200));
+    assert_eq!(bench.finish().state, ChipState::Reset);
+}
+
+/// Ctrl-C while NRST is low.
+#[test]
+fn who_gives_up_during_a_reset_leaves_no_chip_in_it() {
+    let (bench, gpio) = board(Computer::default());
+    let mut program = ours::flashwire(&bench, "info");
+    gpio.attach(&mut program);
+    program.args(["--reset", "seq:-gpio:gpiochip0/17,60s,+gpio:gpiochip0/17"]);
+    program.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = program.spawn().unwrap();
+    let begun = Instant::now();
+    while gpio.level(17) != Some(false) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no reset");
+        sleep(Duration::from_millis(10));
+    }
+    let id = running.id().to_string();
+    let interrupted = Command::new("kill").args(["-INT", &id]).status();
+    assert!(interrupted.unwrap().success());
+
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    assert_eq!(
+        gpio.take_log()[1..],
+        [
+            "17 low by flashwire",
+            "17 high by flashwire",
+            "17 released by flashwire",
+        ]
+    );
     let state = bench.finish().state;
     assert!(matches!(state, ChipState::Application(_)), "{state:?}");
 }

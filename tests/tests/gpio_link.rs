@@ -167,6 +167,27 @@ fn after_an_error_the_lines_are_as_the_sequence_leaves_them_and_released() {
     );
 }
 
+/// None of those that cannot be driven holds up the others.
+#[test]
+fn after_an_error_one_broken_line_does_not_keep_others_in_reset() {
+    let computer = Computer::default()
+        .taken(18, "somebody")
+        .taken(19, "somebody");
+    let gpio = computer.start();
+    let (_, log) = failure(
+        &gpio,
+        &["seq:-gpio:gpiochip0/17,+gpio:gpiochip0/18,+gpio:gpiochip0/19,+gpio:gpiochip0/17"],
+    );
+    assert_eq!(
+        log[1..],
+        [
+            "17 low by flashwire",
+            "17 high by flashwire",
+            "17 released by flashwire",
+        ]
+    );
+}
+
 #[test]
 fn lines_that_float_when_released_are_released_at_the_end_only() {
     let gpio = Computer::default().released_lines_float().start();

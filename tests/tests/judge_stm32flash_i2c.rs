@@ -13,6 +13,7 @@ use std::time::Duration;
 use flashwire_protocol::stm32::FlashCrc;
 use flashwire_sim::stm32::ChipState;
 use flashwire_tests::board::assert_same_flash;
+use flashwire_tests::gpio::Computer;
 use flashwire_tests::judge::{self, Outcome};
 use flashwire_tests::loaders::{F072, F407, G071, H743, IMAGE_BYTES, L476, LOADERS, Loader, image};
 use flashwire_tests::served::{Guard, Remains, Served};
@@ -263,6 +264,30 @@ fn a_clock_that_is_held_for_too_long_fails_the_job_and_the_chip_erases_all_the_s
     // Until the chip is done.
     sleep(Duration::from_secs(1));
     assert_same_flash(&bench.finish().flash, &F407.blank());
+}
+
+/// The computer's lines beside the bus, by their numbers; of DTR and RTS a bus has none, and stm32flash
+/// takes them all the same.
+#[test]
+#[ignore = "needs stm32flash 0.7"]
+fn lines_of_the_computer_lead_into_the_loader_and_out_of_it() {
+    let wired = "boot0=low,wiring=gpio17-nrst+gpio18-boot0,button=none";
+    let mut content = G071.blank();
+    content[..IMAGE_BYTES].copy_from_slice(&image());
+    let bench = Served::open(&format!("{},{wired}", G071.bench()), &content);
+    let gpio = Computer::default().wired_to(&bench.place()).start();
+
+    let mut alone = stm32flash(&G071, &bench);
+    gpio.attach(&mut alone);
+    let outcome = judge::run(alone.arg(bench.port()));
+    assert_eq!(outcome.code, 1, "a program runs: {}", outcome.said);
+
+    let mut program = stm32flash(&G071, &bench);
+    gpio.attach(&mut program);
+    program.args(["-i", "rts,530,-529,529,:-530,-529,529"]);
+    judge::run(program.arg(bench.port())).success();
+    let state = bench.finish().state;
+    assert!(matches!(state, ChipState::Application(_)), "{state:?}");
 }
 
 #[test]
