@@ -48,7 +48,7 @@ safety, 5 nothing answered, 6 the port cannot be opened, 7 the input file is bad
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the serial ports of this computer, and what each probably is
+    /// Show the serial ports and I2C buses of this computer, and what each probably is
     List(ListArgs),
     /// Show what is at the other end: part, sizes, unique id, protection
     Info(InfoArgs),
