@@ -300,7 +300,7 @@ pub(crate) static PORT_BUSY: Hint = Hint {
     code: "port-busy",
     exit: Exit::Port,
     likely: "a serial monitor or another flasher has it open",
-    remedy: "close the other program; on Linux `fuser -v {port}` names it",
+    remedy: "close the other program; `flashwire doctor -p {port}` names it",
     text: "\
 A serial port belongs to one program at a time, because two that read from it would each get half
 of the answers. Usual suspects: a serial monitor, an IDE, a second flashwire, and on Linux
@@ -311,11 +311,12 @@ pub(crate) static PORT_DENIED: Hint = Hint {
     code: "port-denied",
     exit: Exit::Port,
     likely: "you are not in the group that owns the port",
-    remedy: "sudo usermod -aG dialout $USER, then log out and in again",
+    remedy: "`flashwire doctor -p {port}` prints the command for this system",
     text: "\
 The system does not let this user open the port. On most Linux systems serial ports belong to the
 group `dialout` (on Arch and its relatives `uucp`): `ls -l {port}` shows it. Join that group and
-log in again; running flashwire as root also works, but is needed for nothing else.\n",
+log in again (sudo usermod -aG dialout $USER); running flashwire as root also works, but is needed
+for nothing else. `flashwire doctor` knows the group, the command and other reasons.\n",
 };
 
 pub(crate) static PORT_NOT_SERIAL: Hint = Hint {
@@ -400,7 +401,8 @@ pub(crate) static STM32_NO_ANSWER: Hint = Hint {
     likely: "the chip is not in its bootloader, or TX and RX are swapped",
     remedy: "set BOOT0 high and press reset, or --reset dtr=nrst,rts=boot0",
     text: "\
-Nothing came back from the chip. In the order in which it usually is:
+Nothing came back from the chip. `flashwire doctor -p {port}` looks for the cause. In the order in
+which it usually is:
   1. The application runs instead of the bootloader. BOOT0 must be high while the chip comes out of
      reset (on some parts, option bytes also decide). Then run the command again.
   2. TX and RX are swapped: the adapter's TX goes to the chip's RX and the other way round.
