@@ -103,7 +103,7 @@ pub struct BenchInfo {
 
 /// All benches.
 pub fn benches() -> Vec<BenchInfo> {
-    let stm32 = stm32::PARTS.iter().map(|part| BenchInfo {
+    let stm32 = stm32::all_parts().map(|part| BenchInfo {
         name: part.name.to_owned(),
         title: part.title.to_owned(),
         method: "stm32",
@@ -129,7 +129,7 @@ pub fn method_of(spec: &str) -> Option<&'static str> {
 
 /// The names of all benches, programmers and chips apart: each programmer takes each chip.
 fn names() -> String {
-    let stm32 = stm32::PARTS.iter().map(|part| part.name);
+    let stm32 = stm32::all_parts().map(|part| part.name);
     let programmers = programmer::MODELS.iter().map(|model| model.name);
     let chips = nor::PARTS.iter().map(|part| part.name);
     let list = |names: Vec<&str>| names.join(", ");
@@ -193,7 +193,10 @@ impl Kind {
     /// Speed and format that a host begins with.
     fn host(&self, baud: u32) -> Settings {
         match self {
-            Self::Stm32(_) => Settings::even(baud),
+            Self::Stm32(part) => Settings {
+                parity: part.loader.parity,
+                ..Settings::even(baud)
+            },
             Self::Programmer(..) => Settings::plain(baud),
         }
     }

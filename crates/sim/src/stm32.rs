@@ -20,7 +20,7 @@ pub use chip::{Application, Chip, ChipState};
 pub use memory::{Memory, Region};
 pub use options::{Cell, OptionLayout, Options, ReadProtection, WriteProtection};
 pub use part::{Flash, I2cLoader, Loader, Part, ProgramRule, Sectors, Unit};
-pub use parts::{PARTS, part};
+pub use parts::{PARTS, PARTS_WITHOUT_PARITY, all_parts, part};
 pub use rom::Phase;
 pub use state::StateSyntax;
 pub(crate) use state::read as read_state;

@@ -28,6 +28,8 @@ pub enum Phase {
     Address,
     /// How many bytes to read.
     Count,
+    /// Which of the special commands.
+    Code,
     /// Data to write, or of a special command.
     Data,
     /// Pages to erase.
@@ -52,6 +54,7 @@ impl fmt::Display for Phase {
             Self::Opcode => "opcode",
             Self::Address => "address",
             Self::Count => "count",
+            Self::Code => "code",
             Self::Data => "data",
             Self::Pages => "page list",
             Self::Sectors => "sector list",

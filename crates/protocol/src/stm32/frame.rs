@@ -112,6 +112,32 @@ impl Frame {
         Self::data(sectors)
     }
 
+    /// Which of the special commands, for Special and Extended Special. AN3155, sections 3.14 and
+    /// 3.15.
+    pub fn special_code(code: u16) -> Self {
+        Self::empty().push(&code.to_be_bytes()).closed_by_xor()
+    }
+
+    /// The data of Special and the parameters of Extended Special, 0 to 128 bytes: their number in
+    /// two bytes, and they. AN3155, sections 3.14 and 3.15.
+    pub fn special_data(data: &[u8]) -> Option<Self> {
+        Self::counted(data, 128)
+    }
+
+    /// The data of Extended Special, 0 to 1024 bytes. AN3155, section 3.15.
+    pub fn extended_special_data(data: &[u8]) -> Option<Self> {
+        Self::counted(data, 1024)
+    }
+
+    fn counted(data: &[u8], most: usize) -> Option<Self> {
+        if data.len() > most {
+            return None;
+        }
+        let count = data.len() as u16;
+        let frame = Self::empty().push(&count.to_be_bytes()).push(data);
+        Some(frame.closed_by_xor())
+    }
+
     /// How many pages are to be erased, 1 to [`MAX_ERASE_LIST`](Self::MAX_ERASE_LIST): on I2C a
     /// message of its own, acknowledged before the [`page_list`](Self::page_list). AN4221, sections
     /// 2.7 and 2.13. A [`special_erase`](Self::special_erase) is the only message.

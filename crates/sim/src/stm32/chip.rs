@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use flashwire_link::{Instant, Parity, Settings, StopBits};
+use flashwire_link::{Instant, Settings, StopBits};
 use flashwire_protocol::stm32::{ACK, NACK};
 
 use super::i2c::Interface;
@@ -683,7 +683,7 @@ impl FarEnd for Chip {
         }
         let settings = Settings {
             baud,
-            parity: Parity::Even,
+            parity: self.part.loader.parity,
             stop_bits: StopBits::One,
         };
         loader.settings = Some(settings);

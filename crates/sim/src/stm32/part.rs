@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use flashwire_link::Parity;
 use flashwire_protocol::stm32::Command;
 
 use super::options::OptionLayout;
@@ -62,6 +63,10 @@ pub struct Loader {
     pub acks_unprotect_first: bool,
     /// Whether it answers NACK when programming fails. The newer ones always acknowledge.
     pub reports_program_errors: bool,
+    /// The parity of its UART.
+    pub parity: Parity,
+    /// What it answers to Get ID, where that is not [`Part::product_id`] in two bytes.
+    pub long_id: Option<&'static [u8]>,
     /// Its I2C interface, if it has one.
     pub i2c: Option<I2cLoader>,
 }

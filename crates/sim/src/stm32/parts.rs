@@ -13,16 +13,20 @@
 
 use std::time::Duration;
 
+use flashwire_link::Parity;
 use flashwire_protocol::stm32::Command;
 
 use super::options::{Cell, OptionLayout, WriteProtection};
 use super::part::{Flash, I2cLoader, Loader, Part, ProgramRule, Sectors};
 
+/// All parts that have a bench, in the order that lists show them.
+pub fn all_parts() -> impl Iterator<Item = &'static Part> {
+    PARTS.iter().chain(&PARTS_WITHOUT_PARITY)
+}
+
 /// The part whose bench has this name; `stm32` may be left out.
 pub fn part(name: &str) -> Option<&'static Part> {
-    PARTS
-        .iter()
-        .find(|part| part.name == name || part.name.strip_prefix("stm32") == Some(name))
+    all_parts().find(|part| part.name == name || part.name.strip_prefix("stm32") == Some(name))
 }
 
 /// Commands of the loaders before protocol version 3.0 (AN3155, section 3, table 2).
@@ -70,6 +74,22 @@ const COMMANDS_V3_3: &[Command] = &[
     Command::ReadoutUnprotect,
     Command::GetChecksum,
 ];
+
+/// Commands of the BlueNRG loaders: they cannot protect against writing (AN4872).
+const COMMANDS_NRG: &[Command] = &[
+    Command::Get,
+    Command::GetVersion,
+    Command::GetId,
+    Command::ReadMemory,
+    Command::Go,
+    Command::WriteMemory,
+    Command::Erase,
+    Command::ReadoutProtect,
+    Command::ReadoutUnprotect,
+];
+
+/// The address of something that a part does not have.
+const NOWHERE: u32 = 0xFFFF_FF00;
 
 const KIB: u32 = 1024;
 
@@ -314,6 +334,8 @@ const LOADER_F1: Loader = Loader {
     reads_system_in_blocks: false,
     reports_program_errors: true,
     acks_unprotect_first: false,
+    parity: Parity::Even,
+    long_id: None,
     i2c: None,
 };
 
@@ -366,7 +388,7 @@ const fn f103(
     }
 }
 
-/// All parts, in the order that lists show them.
+/// The parts of the main lineages.
 pub static PARTS: [Part; 13] = [
     f103(
         "stm32f103c8",
@@ -417,6 +439,8 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: true,
             acks_unprotect_first: false,
+            parity: Parity::Even,
+            long_id: None,
             i2c: Some(i2c(0x3B, 0x10, 400_000, Duration::from_nanos(2_500))),
         },
         flash: Flash {
@@ -448,6 +472,8 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: true,
             reports_program_errors: true,
             acks_unprotect_first: false,
+            parity: Parity::Even,
+            long_id: None,
             i2c: Some(i2c(0x3A, 0x10, 400_000, Duration::from_nanos(2_200))),
         },
         flash: Flash {
@@ -486,6 +512,8 @@ pub static PARTS: [Part; 13] = [
             commands: COMMANDS_V3,
             id: Some((0x1FFF_6FFE, 0xB3)),
             ram_bytes: 0x2700,
+            parity: Parity::Even,
+            long_id: None,
             i2c: Some(i2c(0x51, 0x12, 1_000_000, us(2))),
             ..LOADER_G0
         },
@@ -510,6 +538,8 @@ pub static PARTS: [Part; 13] = [
             id: Some((0x1FFF_9FFE, 0x92)),
             ram_bytes: 0x4000,
             start_up: START_UP_USB,
+            parity: Parity::Even,
+            long_id: None,
             i2c: Some(i2c(0x5D, 0x12, 1_000_000, us(2))),
             ..LOADER_G0
         },
@@ -571,6 +601,8 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: false,
             acks_unprotect_first: false,
+            parity: Parity::Even,
+            long_id: None,
             i2c: Some(i2c(0x43, 0x12, 400_000, us(2))),
         },
         flash: Flash {
@@ -603,6 +635,8 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: false,
             acks_unprotect_first: false,
+            parity: Parity::Even,
+            long_id: None,
             i2c: Some(i2c(0x4E, 0x11, 400_000, us(50))),
         },
         flash: Flash {
@@ -642,6 +676,8 @@ pub static PARTS: [Part; 13] = [
             reads_system_in_blocks: false,
             reports_program_errors: false,
             acks_unprotect_first: true,
+            parity: Parity::Even,
+            long_id: None,
             i2c: Some(i2c(0x5A, 0x12, 1_000_000, us(2))),
         },
         flash: Flash {
@@ -665,6 +701,66 @@ pub static PARTS: [Part; 13] = [
     },
 ];
 
+/// Parts of other lineages, which speak without parity.
+pub static PARTS_WITHOUT_PARITY: [Part; 2] = [
+    // STM32W108: an early part of another house, whose loader stands behind its flash and speaks
+    // without parity (stm32flash 0.7, its table of devices and `F_...` notes). Times as F1, from
+    // memory of its datasheet; option bytes in the form of the F1 behind the loader.
+    Part {
+        name: "stm32w108cb",
+        title: "STM32W108CB, 128 KiB flash, 8 KiB RAM, 8N1",
+        product_id: 0x9A8,
+        loader: Loader {
+            parity: Parity::None,
+            ..LOADER_F1
+        },
+        flash: flash_f1(&[pages(128, KIB, ms(30))]),
+        ram: &[0x2000_0000..0x2000_2000],
+        system: &[0x0804_0000..0x0804_0800],
+        size_address: NOWHERE,
+        uid_address: NOWHERE,
+        uid_words: [0, 4, 8],
+        options: OptionLayout {
+            blocks: &[(0x0804_0800, 8)],
+            ..options_f1(4)
+        },
+        empty_check: false,
+    },
+    // BlueNRG-1 (AN4872 as stm32loader reads it: 8N1, three bytes of id with the product last, no
+    // reads of system memory). Times and the RAM of its loader are assumptions.
+    Part {
+        name: "bluenrg-1",
+        title: "BlueNRG-1, 160 KiB flash, 24 KiB RAM, 8N1",
+        product_id: 0x003,
+        loader: Loader {
+            version: 0x10,
+            commands: COMMANDS_NRG,
+            ram_bytes: 0,
+            clock_hz: 16_000_000,
+            parity: Parity::None,
+            long_id: Some(&[0x00, 0x0F, 0x03]),
+            ..LOADER_F1
+        },
+        flash: Flash {
+            start: 0x1004_0000,
+            program_bytes: 4,
+            program: us(40),
+            program_block: 4,
+            ..flash_f1(&[pages(80, 2 * KIB, ms(22))])
+        },
+        ram: &[0x2000_0000..0x2000_6000],
+        system: &[],
+        size_address: NOWHERE,
+        uid_address: NOWHERE,
+        uid_words: [0, 4, 8],
+        options: OptionLayout {
+            blocks: &[],
+            ..options_f1(4)
+        },
+        empty_check: false,
+    },
+];
+
 /// What the G0 loaders share (AN2606, sections on STM32G0): HSI at 24 MHz.
 const LOADER_G0: Loader = Loader {
     version: 0x31,
@@ -677,6 +773,8 @@ const LOADER_G0: Loader = Loader {
     reads_system_in_blocks: false,
     reports_program_errors: false,
     acks_unprotect_first: false,
+    parity: Parity::Even,
+    long_id: None,
     i2c: None,
 };
 
@@ -738,6 +836,8 @@ const fn l152(
             start_up: START_UP_L1,
             reads_system_in_blocks: false,
             reports_program_errors: true,
+            parity: Parity::Even,
+            long_id: None,
             i2c: None,
             acks_unprotect_first: false,
         },

@@ -413,8 +413,10 @@ impl Rom {
                 None => self.answer(vec![loader.version, 0, 0], out),
             },
             Command::GetId => {
-                let [high, low] = self.part.product_id.to_be_bytes();
-                self.answer(vec![1, high, low], out);
+                let id = self.part.product_id.to_be_bytes();
+                let id = self.part.loader.long_id.unwrap_or(&id);
+                let count = id.len() as u8 - 1;
+                self.answer([&[count], id].concat(), out);
             }
             Command::ReadMemory
             | Command::Go
