@@ -12,7 +12,7 @@ const EMPTY_NAMES: [&str; 8] = [
 const LONGEST_FILE_LINES: usize = 800;
 
 /// Files that may be longer, because they are tables: one row after the other, no logic.
-const TABLES: [&str; 0] = [];
+const TABLES: [&str; 1] = ["crates/flashwire/src/error/hint.rs"];
 
 /// What ends the names of files that people write and read.
 const SOURCE_ENDS: [&str; 5] = [".rs", ".py", ".sh", ".toml", ".yml"];
