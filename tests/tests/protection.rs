@@ -127,25 +127,21 @@ fn protecting_one_sector_more_keeps_the_others() {
 
 #[test]
 fn what_cannot_be_protected_is_said_and_nothing_is_changed() {
-    let protect = |bench: &str, ranges: Vec<std::ops::Range<u64>>| {
+    let protect = |bench: &str, ranges: &[std::ops::Range<u64>]| {
         let mut session = open(bench);
-        let done = session.write_protect(&WriteProtect::Ranges(ranges), &mut Unwatched);
+        let done = session.write_protect(&WriteProtect::Ranges(ranges.to_vec()), &mut Unwatched);
         let code = code(done);
         let left = session.protection().unwrap().write.unwrap();
         assert_eq!(left, [], "{bench}");
         code
     };
+    let part_of_a_sector = 0x0800_0000..0x0800_0400;
+    let beyond = 0x0801_F000..0x0802_1000;
     let pages = |at: u64| 0x0800_0000 + at * 0x800..0x0800_0800 + at * 0x800;
-    assert_eq!(
-        protect("stm32f103cb", vec![0x0800_0000..0x0800_0400]),
-        "unaligned"
-    );
-    assert_eq!(
-        protect("stm32f103cb", vec![0x0801_F000..0x0802_1000]),
-        "out-of-range"
-    );
-    let three = [0, 2, 4].map(pages).to_vec();
-    assert_eq!(protect("stm32g071rb", three), "sectors-unknown");
+    assert_eq!(protect("stm32f103cb", &[part_of_a_sector]), "unaligned");
+    assert_eq!(protect("stm32f103cb", &[beyond]), "out-of-range");
+    let three = [0, 2, 4].map(pages);
+    assert_eq!(protect("stm32g071rb", &three), "sectors-unknown");
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn loader(rest: &str) -> Bootloader {
     let mut text = String::from(
         r#"{"at_us":0,"event":"open","version":1,"port":"bench","settings":"115200 8E1"}"#,
     );
-    let opening = "discard;> 7f;< 79;> 00ff;< 79;< 04310001025051 79;".replace(' ', "");
+    let opening = "discard;> 7f;< 79;> 00ff;< 79;< 05310001025051 79;".replace(' ', "");
     let opening = opening.replace("<", "< ").replace(">", "> ");
     for step in (opening + rest).split(';').filter(|step| !step.is_empty()) {
         at_us += 1000;

@@ -457,7 +457,7 @@ fn commands() -> Vec<(&'static str, Say)> {
         ("Write Unprotect", |l, _| l.write_unprotect()),
         ("Readout Protect", |l, _| l.readout_protect()),
         ("Readout Unprotect", |l, _| {
-            l.readout_unprotect(Duration::from_secs(60))
+            l.readout_unprotect(Duration::from_secs(60)).map(drop)
         }),
         ("Get Checksum", |l, _| {
             if l.prove_checksum(ADDRESS, &noise(0x2000, 1)[0x400..0x500])? {

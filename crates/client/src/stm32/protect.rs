@@ -51,6 +51,7 @@ impl Bootloader {
     /// [`Error::Unexpected`].
     pub fn write_unprotect(&mut self) -> Result<(), Error> {
         self.option_change(Command::WriteUnprotect, OPTION_BYTES_MOST)
+            .map(drop)
     }
 
     /// Readout Protect: from now on the loader only identifies itself. AN3155, section 3.11.
@@ -59,29 +60,33 @@ impl Bootloader {
     /// [`Error::Nack`] where that is so already, [`Error::Timeout`], [`Error::Unexpected`].
     pub fn readout_protect(&mut self) -> Result<(), Error> {
         self.option_change(Command::ReadoutProtect, OPTION_BYTES_MOST)
+            .map(drop)
     }
 
     /// Readout Unprotect: removes the read protection and erases the flash, which takes `most` at
-    /// most. AN3155, section 3.12.
+    /// most. AN3155, section 3.12. Returns the time from one acknowledgement to the other.
     ///
     /// Old loaders acknowledge when it is done, newer ones before they begin (they lose their RAM
     /// in it), so that after the return the erase may still be under way:
-    /// [`synchronise_within`](Self::synchronise_within) the same time.
+    /// [`synchronise_within`](Self::synchronise_within) the same time. The time tells: no flash is
+    /// erased within a few milliseconds.
     ///
     /// # Errors
     /// [`Error::Nack`], [`Error::Timeout`], [`Error::Unexpected`].
-    pub fn readout_unprotect(&mut self, most: Duration) -> Result<(), Error> {
+    pub fn readout_unprotect(&mut self, most: Duration) -> Result<Duration, Error> {
         self.option_change(Command::ReadoutUnprotect, most)
     }
 
-    /// A command that is acknowledged twice: when it is understood and when it is done.
-    fn option_change(&mut self, command: Command, most: Duration) -> Result<(), Error> {
+    /// A command that is acknowledged twice: when it is understood and when it is done. Returns the
+    /// time between the two.
+    fn option_change(&mut self, command: Command, most: Duration) -> Result<Duration, Error> {
         let command = self.gentle(command);
         self.begin()?;
         self.opcode(command)?;
+        let understood = self.link.now();
         let done = Step::of(command, Phase::Completion);
         self.collect(&[done], &mut [], 0, most)?;
         self.parser = Parser::Away;
-        Ok(())
+        Ok(self.link.now() - understood)
     }
 }

@@ -123,10 +123,8 @@ impl Session {
         watcher.say("removing the read protection; the chip erases its whole flash");
         let target = self.stm32()?;
         let most = target.wipe_most();
-        let began = target.loader_mut().link_mut().now();
         let done = target.loader_mut().readout_unprotect(most);
-        let took = target.loader_mut().link_mut().now() - began;
-        done.map_err(|error| {
+        let took = done.map_err(|error| {
             let state = "the read protection may be removed or not, and the flash erased in part";
             self.interrupted(error, state)
         })?;
