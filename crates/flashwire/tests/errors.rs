@@ -357,6 +357,9 @@ fn stm32_samples() -> Vec<Error> {
             done: "the read protection is removed".to_owned(),
             source: stm32::Error::NotSynchronised,
         }),
+        on_port(Problem::NotResumed {
+            source: stm32::Error::LostSync { sent: 2054 },
+        }),
         on_port(Problem::Sectors {
             part: "STM32H74xxx/75xxx".to_owned(),
             source: SectorsError::Unknown,

@@ -47,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 94] = [
+pub const ALL: [&Hint; 95] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -88,6 +88,7 @@ pub const ALL: [&Hint; 94] = [
     &LINK_STALLED,
     &LINK_FAILED,
     &STM32_NOT_BACK,
+    &STM32_NOT_RESUMED,
     &READ_PROTECTED,
     &WRITE_PROTECTED,
     &NO_CONSENT,
@@ -554,6 +555,19 @@ Changing a protection or an option byte ends in a reset of the chip, and what ru
 decided by BOOT0 (on some parts by option bytes too). Keep BOOT0 high until the job is done, or name
 the lines that reach the chip (--reset dtr=nrst,rts=boot0). What had been done before stays done:
 the same command again finds it so and goes on from there.
+",
+};
+
+pub(crate) static STM32_NOT_RESUMED: Hint = Hint {
+    code: "stm32-not-resumed",
+    exit: Exit::Silent,
+    likely: "the chip was reset since, or was greeted at another speed",
+    remedy: "the same without --resume",
+    text: "\
+--resume takes up a bootloader that somebody has greeted before: no 0x7F is sent, which such a
+bootloader would take for half a command, and no line is touched. A chip fresh from reset waits for
+that 0x7F and takes everything else for noise, so that it has to be greeted. Without --resume both
+are tried.
 ",
 };
 

@@ -190,6 +190,12 @@ pub enum Problem {
         /// What it was greeted with.
         source: stm32::Error,
     },
+    /// There is no bootloader to be taken up without a greeting.
+    #[error("there is no bootloader that was greeted before")]
+    NotResumed {
+        /// What was found instead.
+        source: stm32::Error,
+    },
     /// The sectors that can be write protected are not known, or not enough.
     #[error("{part}: {source}")]
     Sectors {
@@ -409,6 +415,7 @@ impl Problem {
             Self::WriteProtected { .. } => &hint::WRITE_PROTECTED,
             Self::NotTaken { .. } => &hint::PROTECTION_FAILED,
             Self::NotBack { .. } => &hint::STM32_NOT_BACK,
+            Self::NotResumed { .. } => &hint::STM32_NOT_RESUMED,
             Self::Sectors {
                 source: SectorsError::Unaligned { .. },
                 ..

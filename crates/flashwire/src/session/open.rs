@@ -162,7 +162,15 @@ impl Session {
             false => format!("{} ({settings})", clock.borrow().name()),
         };
         let on_port = |error: stm32::Error| {
-            Error::from(error).on(port.clone(), place(clock.borrow().settings()))
+            let problem = match error {
+                source @ (stm32::Error::LostSync { .. } | stm32::Error::Unresponsive { .. })
+                    if options.resume =>
+                {
+                    Problem::NotResumed { source }
+                }
+                error => error.into(),
+            };
+            Error::from(problem).on(port.clone(), place(clock.borrow().settings()))
         };
         let named = entry.reset.as_ref().and_then(named_way);
         let identity = match entry.identify(&options) {
