@@ -52,6 +52,12 @@ impl Desk {
         judge::run(program.arg(self.overheard.port()))
     }
 
+    fn face(&self, string: &str) -> Outcome {
+        let mut program = self.program(&built::flashwire());
+        program.args(["stm32flash", "-b", "115200", "-i", string]);
+        judge::run(program.arg(self.overheard.port()))
+    }
+
     fn ours(&self, string: &str) -> Outcome {
         let mut program = self.program(&built::reset_example());
         program.arg(self.overheard.port());
@@ -97,6 +103,10 @@ fn both_do(string: &str, expected: &[(Option<u64>, &str)]) {
     let desk = Desk::new();
     desk.ours(string).success();
     assert_changes("ours", &desk.changes(), expected);
+
+    let desk = Desk::new();
+    desk.face(string);
+    assert_changes("our face", &desk.changes(), expected);
 }
 
 #[test]
