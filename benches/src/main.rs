@@ -1,7 +1,7 @@
 //! flashwire and its peers, timed side by side: `cargo run --release -p flashwire-benches`.
 //!
 //! Every row of a table is one run of each tool, one after the other, on benches that are alike:
-//! the same simulated board behind the same pseudo-terminal in real time. What is timed is the
+//! the same simulated board behind the same pseudo-terminal or TCP port in real time. What is timed is the
 //! whole process, from its start to its exit. Each run's flash is compared with the image
 //! afterwards: a fast tool that writes nonsense is no result.
 //!
@@ -13,6 +13,10 @@ mod faces;
 #[cfg(target_os = "linux")]
 mod footprint;
 #[cfg(target_os = "linux")]
+mod planner;
+#[cfg(target_os = "linux")]
+mod spi;
+#[cfg(target_os = "linux")]
 mod stm32;
 
 #[cfg(target_os = "linux")]
@@ -20,15 +24,19 @@ fn main() -> std::process::ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let kept = match words[..] {
-        [] => footprint::run() & stm32::run("") & faces::run(""),
+        [] => footprint::run() & planner::run() & stm32::run("") & faces::run("") & spi::run(""),
         ["faces"] => faces::run(""),
         ["faces", part] => faces::run(part),
         ["footprint"] => footprint::run(),
+        ["planner"] => planner::run(),
+        ["spi"] => spi::run(""),
+        ["spi", part] => spi::run(part),
         ["stm32"] => stm32::run(""),
         ["stm32", part] => stm32::run(part),
         _ => {
             eprintln!(
-                "usage: flashwire-benches [footprint | stm32 [PART OF A JOB'S NAME] | faces [PART OF ITS WORDS]]"
+                "usage: flashwire-benches [footprint | planner | (stm32 | spi) [PART OF A JOB'S NAME] \
+                 | faces [PART OF ITS WORDS]]"
             );
             return std::process::ExitCode::from(2);
         }

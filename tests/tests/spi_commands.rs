@@ -160,7 +160,7 @@ fn only_what_differs_is_erased_and_written() {
         let remains = bench.finish();
         assert!(remains.flash == new, "{spec}");
         assert_eq!(remains.activity.erases, 1, "{spec}");
-        assert!(remains.activity.programs <= 16, "{spec}");
+        assert!(remains.activity.programs <= 64, "{spec}: resent at most");
         assert!(!remains.outputs, "the pins are let go");
         assert_eq!(remains.complaints, [""; 0], "{spec}");
     }
