@@ -9,6 +9,8 @@
 //! and on what else it does. Simulated time does not: `tests/speed`.
 
 #[cfg(target_os = "linux")]
+mod face_stm32flash;
+#[cfg(target_os = "linux")]
 mod faces;
 #[cfg(target_os = "linux")]
 mod footprint;
@@ -24,7 +26,16 @@ fn main() -> std::process::ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let kept = match words[..] {
-        [] => footprint::run() & planner::run() & stm32::run("") & faces::run("") & spi::run(""),
+        [] => {
+            footprint::run()
+                & planner::run()
+                & stm32::run("")
+                & faces::run("")
+                & face_stm32flash::run("")
+                & spi::run("")
+        }
+        ["face-stm32flash"] => face_stm32flash::run(""),
+        ["face-stm32flash", part] => face_stm32flash::run(part),
         ["faces"] => faces::run(""),
         ["faces", part] => faces::run(part),
         ["footprint"] => footprint::run(),
@@ -36,7 +47,7 @@ fn main() -> std::process::ExitCode {
         _ => {
             eprintln!(
                 "usage: flashwire-benches [footprint | planner | (stm32 | spi) [PART OF A JOB'S NAME] \
-                 | faces [PART OF ITS WORDS]]"
+                 | faces [PART OF ITS WORDS] | face-stm32flash [PART OF A ROW'S NAME]]"
             );
             return std::process::ExitCode::from(2);
         }

@@ -13,6 +13,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use flashwire_sim::stm32::{ChipState, Phase};
 
@@ -156,6 +157,8 @@ struct Side {
     files: BTreeMap<PathBuf, Vec<u8>>,
     /// What was done to GPIO lines.
     lines: Vec<String>,
+    /// How long the last run took.
+    took: Duration,
 }
 
 /// Which of the two.
@@ -224,6 +227,32 @@ impl Row {
             None => self.check_same(&original, &ours, &told),
             Some(difference) => self.check_difference(difference, &original, &ours, &told),
         }
+    }
+
+    /// Has one after the other do the job, and tells how long the last run of each took: the original,
+    /// then ours.
+    ///
+    /// # Panics
+    /// If one of them does not end as the row says, or their flashes differ.
+    #[track_caller]
+    pub fn time(&self, tool: Tool) -> (Duration, Duration) {
+        let original = self.run(tool, Who::Original);
+        let ours = self.run(tool, Who::Ours);
+        for (side, code) in [
+            (&original, (|run| run.original) as fn(&Run) -> i32),
+            (&ours, |run| run.ours),
+        ] {
+            let codes: Vec<_> = self.runs.iter().map(code).map(Some).collect();
+            assert_eq!(
+                side.codes(),
+                codes,
+                "row \"{}\"\n{}",
+                self.name,
+                side.said()
+            );
+        }
+        assert_same_flash(&ours.remains.flash, &original.remains.flash);
+        (original.took, ours.took)
     }
 
     fn check_same(&self, original: &Side, ours: &Side, told: &str) {
@@ -300,6 +329,7 @@ impl Row {
         symlink(who.program(tool), tools.join(tool.name)).expect("there is room for links");
 
         let mut ended = Vec::new();
+        let mut took = Duration::ZERO;
         for run in self.runs {
             let mut command = match run.job {
                 Job::Words(words) => {
@@ -327,7 +357,9 @@ impl Row {
                     command.stdin(Stdio::null());
                 }
             }
+            let began = Instant::now();
             ended.push(desk::run(&mut command));
+            took = began.elapsed();
         }
         let files = files(&folder);
         let moved = gpio.map(|gpio| gpio.take_events()).unwrap_or_default();
@@ -336,6 +368,7 @@ impl Row {
             remains: board.finish(),
             files,
             lines: moved.iter().filter_map(level).collect(),
+            took,
         }
     }
 }

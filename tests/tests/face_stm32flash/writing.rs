@@ -123,6 +123,31 @@ pub(crate) const WRITING: &[Row] = &[
         ..Row::ON_F103
     },
     Row {
+        name: "-e 0 and -v write what is erased",
+        before: Board::blank,
+        files: &[IMAGE],
+        runs: &[Run::both("-b230400 -e 0 -v -w image.bin port", 0)],
+        both_say: &["Wrote and verified address 0x08001388 (100.00%) Done."],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "-e 0 and -v on a chip with program units",
+        board: G071,
+        before: Board::blank,
+        files: &[IMAGE],
+        runs: &[Run::both(
+            "-b230400 -e 0 -S 0x08001000 -v -w image.bin port",
+            0,
+        )],
+        ..Row::ON_F103
+    },
+    Row {
+        name: "-e 0 and -v notice what is not erased",
+        files: &[IMAGE],
+        runs: &[Run::both("-b230400 -e 0 -v -w image.bin port", 1)],
+        ..Row::ON_F103
+    },
+    Row {
         name: "-e 0 fails on what is not erased",
         files: &[IMAGE],
         runs: &[Run::both("-b230400 -e 0 -w image.bin port", 1)],
