@@ -6,7 +6,8 @@ use std::ops::{ControlFlow, Range};
 use flashwire_client::serprog::{self, Client};
 use flashwire_client::spinor::{self, Chip, Parts};
 use flashwire_plan::{
-    Current, Event, FlashDevice, Image, Options, Report, RunError, execute, needs, plan, survey,
+    Cause, Current, Event, FlashDevice, Image, Options, Report, RunError, execute, needs, plan,
+    survey,
 };
 use flashwire_sim::nor;
 use flashwire_sim::programmer::{MODELS, Programmer};
@@ -72,6 +73,14 @@ pub fn write(
     let current: Current = survey(device, &needs, &image, nothing)?;
     let plan = plan(device.geometry(), &image, &current, options).unwrap();
     execute(&plan, device, nothing)
+}
+
+/// As [`write`], with what everything else but a mismatch is called by.
+///
+/// # Errors
+/// Why it did not reach its end.
+pub fn try_write(device: &mut dyn FlashDevice, address: u64, data: &[u8]) -> Result<Report, Cause> {
+    write(device, address, data, &Options::default()).map_err(|error| error.cause)
 }
 
 /// What the device holds in `range`.

@@ -40,6 +40,12 @@ use window::Window;
 /// virtual machine, a hub.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How often it is tried to let the pins go over a line with faults.
+const RELEASES: u32 = 3;
+
+/// How much a USB packet carries, in bytes. USB 2.0, section 5.8.3: bulk at full speed.
+const PACKET_BYTES: usize = 64;
+
 /// What a host can choose of a programmer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -92,11 +98,15 @@ pub struct Client {
     identity: Identity,
     outstanding: VecDeque<Outstanding>,
     window: Window,
+    /// Commands that have not been handed to the link, so that several go out in one write.
+    outbox: Vec<u8>,
     /// Received and not yet collected.
     inbox: VecDeque<u8>,
     /// Whether the next byte that comes begins the answer of the oldest outstanding command.
     in_step: bool,
     round_trip: Duration,
+    /// Clock, chip select and pins have been set as the options want them.
+    is_set_up: bool,
     pins_driven: bool,
 }
 
@@ -161,11 +171,21 @@ impl Client {
         if !std::mem::take(&mut self.pins_driven) {
             return Ok(());
         }
-        if !self.in_step || !self.outstanding.is_empty() {
-            self.resynchronise()?;
+        let mut step = match self.outstanding.is_empty() && self.in_step {
+            true => Ok(()),
+            false => Err(Error::OutOfStep),
+        };
+        for _ in 0..RELEASES {
+            step = step.and_then(|()| {
+                self.ask::<0>(Request::SPinState { drive: false })?;
+                self.syncnop()
+            });
+            match step {
+                Err(error) if error.may_pass() => step = self.resynchronise(),
+                done => return done,
+            }
         }
-        self.ask::<0>(Request::SPinState { drive: false })?;
-        Ok(())
+        step
     }
 
     fn need(&self, opcode: Opcode) -> Result<(), Error> {
@@ -221,29 +241,17 @@ impl Client {
             return Err(Error::OutOfStep);
         }
         let header = header.as_bytes();
-        let Some((&opcode, fields)) = header.split_first() else {
+        let Some(&opcode) = header.first() else {
             return Ok(());
         };
-        let mut command =
-            Vec::with_capacity(header.len() + data.iter().map(|d| d.len()).sum::<usize>());
-        let sent = if self.identity.pipelined {
-            command.extend(header);
-            command.extend(data.iter().copied().flatten());
-            self.link.send(&command)
-        } else {
-            command.extend(fields);
-            command.extend(data.iter().copied().flatten());
-            let opcode_sent = self.link.send(&[opcode]);
-            if command.is_empty() {
-                opcode_sent
-            } else {
-                opcode_sent.and_then(|()| self.link.send(&command))
-            }
-        };
-        if let Err(error) = sent {
-            self.in_step = false;
-            return Err(error.into());
+        self.outbox.extend(header);
+        if !self.identity.pipelined {
+            // The opcode has to be in a packet of its own.
+            let rest = self.outbox.split_off(1);
+            self.flush()?;
+            self.outbox = rest;
         }
+        self.outbox.extend(data.iter().copied().flatten());
         let command_bytes = header.len() + data.iter().map(|part| part.len()).sum::<usize>();
         self.window.add(command_bytes, answer_bytes);
         self.outstanding.push_back(Outstanding {
@@ -253,6 +261,28 @@ impl Client {
             work,
         });
         Ok(())
+    }
+
+    /// Hands over to the link what waits for it.
+    fn flush(&mut self) -> Result<(), Error> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let sent = self.link.send(&self.outbox);
+        self.outbox.clear();
+        if sent.is_err() {
+            self.in_step = false;
+        }
+        Ok(sent?)
+    }
+
+    /// Whether what waits should go out before an answer is waited for. Small writes are small
+    /// packets, which cost USB as much as full ones: so they are kept back as long as more than
+    /// that is under way.
+    fn is_flush_due(&self) -> bool {
+        let waiting = self.outbox.len();
+        let under_way = self.window.command_bytes().saturating_sub(waiting);
+        waiting >= PACKET_BYTES || waiting >= under_way || !self.window.has_flow_control()
     }
 
     /// Takes the answer to the oldest outstanding command: ACK and as many bytes as `out` has.
@@ -296,6 +326,9 @@ impl Client {
                 }
                 filled += have;
                 continue;
+            }
+            if self.is_flush_due() {
+                self.flush()?;
             }
             let started = self.link.now();
             let deadline = self.link.deadline(self.patience(command));
@@ -463,6 +496,10 @@ impl SpiController for Client {
 
     fn recover(&mut self) -> Result<(), ControllerError> {
         Ok(self.resynchronise()?)
+    }
+
+    fn release(&mut self) -> Result<(), ControllerError> {
+        Ok(self.release_pins()?)
     }
 }
 

@@ -34,6 +34,15 @@ const QUESTIONS: [Request; 6] = [
     Request::XQuery,
 ];
 
+/// What a programmer says of itself.
+#[derive(PartialEq, Eq)]
+struct Introduction {
+    version: Option<u16>,
+    commands: Option<CommandMap>,
+    /// What it answered to [`QUESTIONS`]; `None` for what it does not have or refused.
+    answers: [Option<Vec<u8>>; QUESTIONS.len()],
+}
+
 impl Client {
     /// Finds the programmer at the other end of an open link, asks what it can do, sets clock and
     /// chip select, and has it drive its pins. Takes a few round trips; a programmer that was left
@@ -58,9 +67,11 @@ impl Client {
             },
             outstanding: VecDeque::new(),
             window: Window::new(DEFAULT_SERIAL_BUFFER),
+            outbox: Vec::new(),
             inbox: VecDeque::new(),
             in_step: false,
             round_trip: Duration::MAX,
+            is_set_up: false,
             pins_driven: false,
         };
         client.find()?;
@@ -69,7 +80,8 @@ impl Client {
             match client.introduce() {
                 // On a wire with a latency beyond all measure an answer to the search may come late
                 // and be taken for another one.
-                Err(error) if error.may_pass() => {
+                // NoSpi may be a garbled S_BUSTYPE.
+                Err(error) if error.may_pass() || matches!(error, Error::NoSpi) => {
                     let Some(&settle) = tries.next() else {
                         return Err(error);
                     };
@@ -84,8 +96,16 @@ impl Client {
 
     fn introduce(&mut self) -> Result<(), Error> {
         self.identity.pipelined = self.takes_commands_ahead()?;
-        self.identify()?;
-        self.apply_options()
+        // No answer carries a check value: what is believed here is believed to the end.
+        let first = self.identify()?;
+        let second = self.identify()?;
+        if first != second {
+            return Err(Error::OutOfStep);
+        }
+        self.accept(second)?;
+        self.apply_options()?;
+        self.is_set_up = true;
+        Ok(())
     }
 
     /// Whether commands that come in one write are all answered.
@@ -106,31 +126,33 @@ impl Client {
     }
 
     /// Asks for version, commands, limits and extensions.
-    fn identify(&mut self) -> Result<(), Error> {
+    fn identify(&mut self) -> Result<Introduction, Error> {
         let [iface, commands] = self.ask_all([Request::QIface, Request::QCmdMap])?;
-        let version = iface.and_then(|answer| answer.try_into().ok());
-        match version.map(u16::from_le_bytes) {
-            Some(INTERFACE_VERSION) => {}
-            Some(version) => return Err(Error::Version { version }),
-            None => {
-                return Err(Error::Refused {
-                    opcode: Opcode::QIface,
-                });
-            }
-        }
-        let commands = commands.and_then(|answer| answer.try_into().ok());
-        let commands = commands.map(CommandMap::from_bytes).ok_or(Error::Refused {
-            opcode: Opcode::QCmdMap,
-        })?;
-        self.identity.commands = commands;
-        self.need(Opcode::OSpiOp)?;
-
+        let commands = chunk(commands).map(CommandMap::from_bytes);
         let plain = self.options.plain;
         let asked = QUESTIONS.map(|request| {
             let opcode = request.opcode();
-            let wanted = commands.has(opcode) && !(plain && opcode.is_extension());
-            wanted.then_some(request)
+            let has = commands.is_some_and(|commands| commands.has(opcode));
+            (has && !(plain && opcode.is_extension())).then_some(request)
         });
+        Ok(Introduction {
+            version: chunk(iface).map(u16::from_le_bytes),
+            commands,
+            answers: self.ask_those(asked)?,
+        })
+    }
+
+    /// Takes the programmer for what it says it is.
+    fn accept(&mut self, introduction: Introduction) -> Result<(), Error> {
+        let refused = |opcode| Error::Refused { opcode };
+        match introduction.version {
+            Some(INTERFACE_VERSION) => {}
+            Some(version) => return Err(Error::Version { version }),
+            None => return Err(refused(Opcode::QIface)),
+        }
+        let commands = introduction.commands;
+        self.identity.commands = commands.ok_or(refused(Opcode::QCmdMap))?;
+        self.need(Opcode::OSpiOp)?;
         let [
             name,
             serial_buffer,
@@ -138,7 +160,7 @@ impl Client {
             max_send,
             max_receive,
             extensions,
-        ] = self.ask_those(asked)?;
+        ] = introduction.answers;
         self.identity.name = chunk(name).map(ProgrammerName::from_bytes);
         if let Some(bytes) = chunk(serial_buffer).map(u16::from_le_bytes) {
             self.identity.serial_buffer_bytes = bytes;
@@ -152,7 +174,7 @@ impl Client {
         if buses.is_some_and(|buses| !buses.contains(BusTypes::SPI)) {
             return Err(Error::NoSpi);
         }
-        if commands.has(Opcode::SBusType) {
+        if self.identity.commands.has(Opcode::SBusType) {
             let buses = BusTypes::SPI;
             match self.ask::<0>(Request::SBusType { buses }) {
                 Err(Error::Refused { .. }) => return Err(Error::NoSpi),

@@ -61,6 +61,11 @@ impl Window {
         self.commands = self.commands.saturating_sub(1);
     }
 
+    /// Whether the wire holds the host up by itself.
+    pub(super) fn has_flow_control(&self) -> bool {
+        self.serial_buffer_bytes == FLOW_CONTROL
+    }
+
     /// Command bytes on their way.
     pub(super) fn command_bytes(&self) -> usize {
         self.command_bytes
@@ -72,7 +77,7 @@ impl Window {
         if commands > MOST_COMMAND_BYTES {
             return false;
         }
-        if self.serial_buffer_bytes == FLOW_CONTROL {
+        if self.has_flow_control() {
             // One long answer may always follow another, or a stream would pause between them.
             let long = answer_bytes.max(MOST_ANSWER_BYTES);
             return self.answer_bytes <= long && self.commands < MOST_ANSWER_BYTES;
@@ -84,7 +89,7 @@ impl Window {
 
     /// About how long one byte takes on the wire.
     pub(super) fn byte_time(&self, settings: Settings) -> Duration {
-        if self.serial_buffer_bytes == FLOW_CONTROL {
+        if self.has_flow_control() {
             USB_BYTE_TIME
         } else {
             settings.wire_time(1)

@@ -10,7 +10,8 @@ use flashwire_protocol::spinor::{AddressWidth, Head, THREE_BYTE_REACH, instructi
 use super::addressing::{self, Addressing};
 use super::probe::wait_until_ready;
 use super::{
-    ControllerError, Definition, Erase, Error, Identity, Job, Parts, Programming, SpiController,
+    ControllerError, Definition, Erase, Error, Identity, Job, Parts, Programming, SavedStatus,
+    SpiController,
 };
 
 /// Most that is read in one transaction, in bytes: progress and cancelling stay lively, and what
@@ -43,7 +44,7 @@ pub struct Options {
 
 /// A chip on a SPI bus.
 ///
-/// Dropping it takes the chip out of 4-byte mode, if this has put it there;
+/// Dropping it leaves the chip as it was met, 4-byte mode and protection included;
 /// [`close`](Self::close) does the same and tells whether it worked.
 pub struct Chip {
     pub(super) controller: Box<dyn SpiController>,
@@ -57,6 +58,7 @@ pub struct Chip {
     /// What the extended address register holds.
     bank: u8,
     writable: bool,
+    pub(super) restored_at_end: Option<SavedStatus>,
     pub(super) polls: super::program::Polls,
 }
 
@@ -89,6 +91,7 @@ impl Chip {
             in_four_byte: false,
             bank: 0,
             writable: false,
+            restored_at_end: None,
             polls: super::program::Polls::default(),
             identity,
         };
@@ -111,12 +114,22 @@ impl Chip {
         self.controller.as_mut()
     }
 
-    /// Leaves 4-byte mode, if this has entered it.
+    /// Puts protection back that was lifted for the time being, leaves 4-byte mode, if this has
+    /// entered it, and lets the bus go.
     ///
     /// # Errors
     /// What the controller did.
     pub fn close(mut self) -> Result<(), Error> {
-        self.leave_four_byte()
+        let left = self.leave();
+        self.controller.release()?;
+        left
+    }
+
+    /// Leaves the chip as it was met.
+    fn leave(&mut self) -> Result<(), Error> {
+        let restored = self.restore_at_end();
+        self.leave_four_byte()?;
+        restored
     }
 
     /// Makes addresses of the whole chip possible.
@@ -364,7 +377,7 @@ impl Chip {
             .pause(wait.saturating_sub(self.controller.round_trip()))?;
         let what = format!("an erase at {:#010x}", unit.start);
         let most = erase.time.maximum * 2 + Duration::from_secs(1);
-        self.wait_surely(&what, most)
+        wait_until_ready(self.controller.as_mut(), &what, most)
     }
 
     /// Sends WREN and an erase, and makes sure that they arrived as they were: an erase that lost a
@@ -381,20 +394,6 @@ impl Chip {
             controller.collect(&mut [])?;
         }
         Ok(controller.confirm()?)
-    }
-
-    /// Polls until the chip is ready, past faults that pass: polls change nothing.
-    fn wait_surely(&mut self, what: &str, most: Duration) -> Result<(), Error> {
-        let mut tries = 0;
-        loop {
-            match wait_until_ready(self.controller.as_mut(), what, most) {
-                Err(Error::Controller(error)) if tries < TRIES => {
-                    tries += 1;
-                    self.recover_from(error)?;
-                }
-                done => return done,
-            }
-        }
     }
 
     fn erase_for(&self, unit: &EraseUnit) -> Result<Erase, Error> {
@@ -586,7 +585,7 @@ impl FlashDevice for Chip {
 impl Drop for Chip {
     fn drop(&mut self) {
         // There is nobody left to tell; `close` tells.
-        let _ = self.leave_four_byte();
+        let _ = self.leave();
     }
 }
 

@@ -145,6 +145,13 @@ pub trait SpiController {
     /// If that is not possible.
     fn recover(&mut self) -> Result<(), ControllerError>;
 
+    /// Lets the bus go, at the end: whoever else is on it may drive it from here on. Waits for
+    /// nothing that is outstanding.
+    ///
+    /// # Errors
+    /// If that is not possible.
+    fn release(&mut self) -> Result<(), ControllerError>;
+
     /// One job, in lock-step. Nothing may be outstanding.
     ///
     /// # Errors

@@ -78,6 +78,20 @@ pub enum Programming {
     Words,
 }
 
+impl Programming {
+    /// What chips of both kinds can do.
+    fn in_common_with(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Pages { bytes }, Self::Pages { bytes: others }) => Some(Self::Pages {
+                bytes: bytes.min(others),
+            }),
+            (Self::Words, Self::Words) => Some(Self::Words),
+            (Self::Bytes | Self::Words, Self::Bytes | Self::Words) => Some(Self::Bytes),
+            _ => None,
+        }
+    }
+}
+
 /// One way to erase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erase {
@@ -266,27 +280,14 @@ impl Definition {
             .filter(|erase| others.iter().all(|part| part.erases.contains(erase)))
             .cloned()
             .collect();
-        let same = others.iter().all(|part| {
-            part.size_bytes == size_bytes
-                && (part.programming == first.programming
-                    || matches!(
-                        (part.programming, first.programming),
-                        (
-                            Programming::Bytes | Programming::Words,
-                            Programming::Bytes | Programming::Words
-                        )
-                    ))
-        });
-        if !same || common_erases.is_empty() {
-            return Err(Error::Ambiguous { names });
-        }
-        let programming = if rows
+        let programming = others
             .iter()
-            .all(|part| part.programming == first.programming)
-        {
-            first.programming
-        } else {
-            Programming::Bytes
+            .try_fold(first.programming, |common, part| {
+                common.in_common_with(part.programming)
+            })
+            .filter(|_| others.iter().all(|part| part.size_bytes == size_bytes));
+        let Some(programming) = programming.filter(|_| !common_erases.is_empty()) else {
+            return Err(Error::Ambiguous { names });
         };
         let program_time = match programming {
             Programming::Pages { .. } => Timing::PAGE,

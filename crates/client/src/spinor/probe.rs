@@ -9,13 +9,16 @@ use flashwire_protocol::spinor::sfdp::{
 use flashwire_protocol::spinor::{AddressWidth, Head, instruction, status};
 
 use super::definition::SelfDescription;
-use super::{Definition, Error, Job, Part, Parts, ProbeMethod, SpiController};
+use super::{ControllerError, Definition, Error, Job, Part, Parts, ProbeMethod, SpiController};
 
 /// How many bytes of RDID's answer are looked at: the longest id of the table.
 const ID_BYTES: usize = 6;
 
 /// How long a chip that is busy when it is met may go on: it was left in the middle of something.
 const BUSY_AT_FIRST: Duration = Duration::from_secs(20);
+
+/// Most rounds of questions until two in a row have the same answers.
+const ROUNDS: u32 = 5;
 
 /// Most of SFDP that is read, in bytes: far more than any chip has.
 const MOST_SFDP_BYTES: u32 = 64 * 1024;
@@ -25,8 +28,6 @@ const MOST_SFDP_BYTES: u32 = 64 * 1024;
 pub struct Answers {
     /// RDID.
     pub rdid: Vec<u8>,
-    /// RDID once more.
-    pub rdid_again: Vec<u8>,
     /// REMS.
     pub rems: Vec<u8>,
     /// RES.
@@ -58,17 +59,15 @@ impl Answers {
         // RES comes first: it wakes a chip from deep power-down.
         let questions = [
             (Head::of(instruction::RES).with_dummy(3), 2),
-            (Head::of(instruction::RDID), ID_BYTES),
             (Head::of(instruction::RDSR), 1),
+            (Head::of(instruction::RDID), ID_BYTES),
             (Head::at(instruction::REMS, 0, AddressWidth::Three), 2),
             (Head::of(instruction::RDSR3), 2),
             (sfdp_head(0), sfdp_bytes),
-            (Head::of(instruction::RDID), ID_BYTES),
         ];
-        let [res, rdid, status, rems, rdid15, sfdp, rdid_again] = ask_all(controller, &questions)?;
+        let [res, status, rdid, rems, rdid15, sfdp] = ask_all(controller, &questions)?;
         Ok(Self {
             rdid,
-            rdid_again,
             rems,
             res,
             rdid15,
@@ -77,16 +76,43 @@ impl Answers {
         })
     }
 
+    /// Asks until two rounds agree: no answer carries a check value, and what is believed here
+    /// decides what is erased later.
+    fn ask_surely(controller: &mut dyn SpiController) -> Result<Self, Error> {
+        let mut before = Self::ask(controller)?;
+        for _ in 1..ROUNDS {
+            if before.is_busy() {
+                wait_until_ready(controller, "it was met", BUSY_AT_FIRST)?;
+            }
+            let answers = Self::ask(controller)?;
+            if answers.agrees_with(&before) {
+                return Ok(answers);
+            }
+            before = answers;
+        }
+        let again = Self::ask(controller)?;
+        Err(Error::Unstable {
+            first: before.rdid,
+            second: again.rdid,
+        })
+    }
+
+    /// Whether what matters is the same. What a chip does not answer floats, and may be anything.
+    fn agrees_with(&self, other: &Self) -> bool {
+        let tables = |answers: &Self| {
+            let found = answers.sfdp.starts_with(b"SFDP");
+            if found {
+                answers.sfdp.clone()
+            } else {
+                Vec::new()
+            }
+        };
+        self.rdid == other.rdid && tables(self) == tables(other)
+    }
+
     fn all_are(&self, value: u8) -> bool {
-        let answers = [
-            &self.rdid,
-            &self.rdid_again,
-            &self.rems,
-            &self.res,
-            &self.status,
-        ];
+        let answers = [&self.rdid, &self.rems, &self.res, &self.status, &self.sfdp];
         answers.into_iter().flatten().all(|&byte| byte == value)
-            && self.sfdp.iter().all(|&byte| byte == value)
     }
 
     fn is_busy(&self) -> bool {
@@ -134,22 +160,12 @@ impl Identity {
         parts: &Parts,
         name: Option<&str>,
     ) -> Result<Self, Error> {
-        let mut answers = Answers::ask(controller)?;
-        if answers.is_busy() {
-            wait_until_ready(controller, "it was met", BUSY_AT_FIRST)?;
-            answers = Answers::ask(controller)?;
-        }
+        let mut answers = Answers::ask_surely(controller)?;
         if answers.all_are(0xFF) {
             return Err(Error::AllOnes);
         }
         if answers.all_are(0x00) {
             return Err(Error::AllZeros);
-        }
-        if answers.rdid != answers.rdid_again {
-            return Err(Error::Unstable {
-                first: answers.rdid,
-                second: answers.rdid_again,
-            });
         }
         let mut rows = answers.rows(parts);
         if let Some(name) = name {
@@ -219,8 +235,12 @@ fn read_sfdp(controller: &mut dyn SpiController, answers: &mut Answers) -> Resul
         let count = (reach - at)
             .min(FIRST_READ_BYTES)
             .min(controller.limits().receive_bytes);
-        let [more] = ask_all(controller, &[(sfdp_head(at as u32), count)])?;
-        answers.sfdp.extend(more);
+        let more = [(sfdp_head(at as u32), count); 2];
+        let [first, second] = ask_all(controller, &more)?;
+        if first != second {
+            return Err(Error::Unstable { first, second });
+        }
+        answers.sfdp.extend(first);
     }
     let table = |id| directory.find(id).map(|header| header.slice(&answers.sfdp));
     Ok(Tables {
@@ -263,14 +283,47 @@ fn sfdp_head(address: u32) -> Head {
     Head::at(instruction::RDSFDP, address, AddressWidth::Three).with_dummy(1)
 }
 
-/// Several reads, sent ahead as far as the controller takes them.
+/// How often the same questions are asked again after a fault that may pass.
+const TRIES: u32 = 3;
+
+/// Several reads, sent ahead as far as the controller takes them, and sent again after a fault that
+/// may pass.
 pub(super) fn ask_all<const N: usize>(
     controller: &mut dyn SpiController,
     questions: &[(Head, usize); N],
 ) -> Result<[Vec<u8>; N], Error> {
+    patiently(controller, |controller| {
+        let answers = ask_once(controller, questions)?;
+        // A byte too many in the last answer shows only now.
+        controller.confirm()?;
+        Ok(answers)
+    })
+}
+
+/// Does what changes nothing, again after a fault that may pass.
+fn patiently<T>(
+    controller: &mut dyn SpiController,
+    mut ask: impl FnMut(&mut dyn SpiController) -> Result<T, ControllerError>,
+) -> Result<T, Error> {
+    let mut tries = 0;
+    loop {
+        match ask(controller) {
+            Err(error) if tries < TRIES && controller.may_pass(&error) => {
+                tries += 1;
+                controller.recover()?;
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
+fn ask_once<const N: usize>(
+    controller: &mut dyn SpiController,
+    questions: &[(Head, usize); N],
+) -> Result<[Vec<u8>; N], ControllerError> {
     let mut answers = [const { Vec::new() }; N];
     let mut collected = 0;
-    let mut collect = |controller: &mut dyn SpiController| -> Result<(), Error> {
+    let mut collect = |controller: &mut dyn SpiController| -> Result<(), ControllerError> {
         let mut answer = vec![0; questions[collected].1];
         controller.collect(&mut answer)?;
         answers[collected] = answer;
@@ -290,6 +343,13 @@ pub(super) fn ask_all<const N: usize>(
     Ok(answers)
 }
 
+/// Status register 1.
+pub(super) fn read_status(controller: &mut dyn SpiController) -> Result<u8, ControllerError> {
+    let mut status = [0];
+    controller.run(&Job::receive(&[instruction::RDSR], 1), &mut status)?;
+    Ok(status[0])
+}
+
 /// Polls until the chip is ready.
 pub(super) fn wait_until_ready(
     controller: &mut dyn SpiController,
@@ -299,12 +359,19 @@ pub(super) fn wait_until_ready(
     let start = controller.now();
     let mut pause = Duration::ZERO;
     loop {
-        let [answer] = ask_all(controller, &[(Head::of(instruction::RDSR), 1)])?;
-        let status = answer.first().copied().unwrap_or_default();
+        // An answer that comes late tells nothing of the time after the question.
+        let waited = controller.now() - start;
+        let status = patiently(controller, |controller| {
+            let status = read_status(controller)?;
+            if status & status::WIP == 0 {
+                // One that is ready is believed only if nothing is missing and nothing left over.
+                controller.confirm()?;
+            }
+            Ok(status)
+        })?;
         if status & status::WIP == 0 {
             return Ok(());
         }
-        let waited = controller.now() - start;
         if waited >= most {
             return Err(Error::still_busy(status, what.to_owned(), waited));
         }

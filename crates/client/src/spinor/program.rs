@@ -104,30 +104,30 @@ impl Chip {
         let mut pieces = self.pieces(address, data).map_err(failure)?;
         let limits = self.controller.limits();
         let programming = self.definition().programming;
-        let flow = match programming {
-            Programming::Pages { bytes }
-                if limits.program_bytes.is_some_and(|most| most >= bytes) =>
-            {
-                self.program_on_controller(&mut pieces, tick)
-            }
-            Programming::Words if !limits.pipelined => self.program_words(&mut pieces, tick),
-            _ => self.program_ahead(&mut pieces, tick),
+        let checked = matches!(programming, Programming::Pages { bytes }
+            if limits.program_bytes.is_some_and(|most| most >= bytes));
+        let flow = if checked {
+            self.program_on_controller(&mut pieces, tick)
+        } else {
+            let flow = if programming == Programming::Words && !limits.pipelined {
+                self.program_words(&mut pieces, tick)
+            } else {
+                self.program_ahead(&mut pieces, tick)
+            };
+            // Only now is it sure that what went out arrived as it was.
+            flow.and_then(|flow| Ok(self.controller.confirm().map(|()| flow)?))
+                .map_err(|error| match error {
+                    Error::Controller(cause) if self.controller.may_pass(&cause) => {
+                        Error::Disturbed {
+                            what: "programmed",
+                            address: address + pieces.place(pieces.done) as u64,
+                            cause,
+                        }
+                    }
+                    error => error,
+                })
         };
-        let flow = flow
-            .and_then(|flow| {
-                // Only now is it sure that what went out arrived as it was.
-                self.controller.confirm()?;
-                Ok(flow)
-            })
-            .map_err(|error| match error {
-                Error::Controller(cause) if self.controller.may_pass(&cause) => Error::Disturbed {
-                    what: "programmed",
-                    address: address + pieces.place(pieces.done) as u64,
-                    cause,
-                },
-                error => error,
-            })
-            .map_err(failure)?;
+        let flow = flow.map_err(failure)?;
         if pieces.ranges.is_empty() && tick(data.len() as u64).is_break() || flow.is_break() {
             return Err(Failure::Stopped);
         }

@@ -93,6 +93,38 @@ impl Chip {
         Ok(Some(SavedStatus(before)))
     }
 
+    /// Lifts the protection of all blocks until [`close`](Chip::close), which puts the registers
+    /// back; so does dropping the chip, whatever has gone wrong until then. Returns whether there
+    /// was any.
+    ///
+    /// # Errors
+    /// [`Error::StatusLocked`] if the registers do not change.
+    pub fn unprotect_until_closed(&mut self) -> Result<bool, Error> {
+        let saved = self.unprotect()?;
+        let lifted = saved.is_some();
+        self.restored_at_end = self.restored_at_end.take().or(saved);
+        Ok(lifted)
+    }
+
+    /// Puts back what [`unprotect_until_closed`](Self::unprotect_until_closed) has lifted.
+    pub(super) fn restore_at_end(&mut self) -> Result<(), Error> {
+        let Some(saved) = self.restored_at_end.take() else {
+            return Ok(());
+        };
+        if self.controller.outstanding() > 0 {
+            self.controller.recover()?;
+        }
+        // An operation that was not waited for keeps the registers as they are.
+        let longest = self
+            .definition()
+            .erases
+            .iter()
+            .map(|erase| erase.time.maximum);
+        let longest = longest.max().unwrap_or_default();
+        wait_until_ready(self.controller.as_mut(), "it was left", longest)?;
+        self.restore_status(saved)
+    }
+
     /// Protects all blocks, by all protection bits; everything else in the status registers stays
     /// as it is.
     ///

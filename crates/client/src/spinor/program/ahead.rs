@@ -31,6 +31,10 @@ const OUTLIERS: usize = 1;
 /// Most polls that are sent with a page.
 const MOST_POLLS: usize = 2000;
 
+/// Most polls that are under way while it is not known how many there will be: about as many as fill
+/// a round trip.
+const OPEN_POLLS: usize = 64;
+
 /// How many polls it took until pages were done, and how many to send with the next one.
 #[derive(Debug, Default)]
 pub(in crate::spinor) struct Polls {
@@ -62,8 +66,9 @@ impl Polls {
 enum Sent {
     /// WREN, or a program.
     Step,
-    /// A status poll after the oldest program whose polls have not all come.
-    Poll,
+    /// A status poll after the oldest program whose polls have not all come, and when it was
+    /// submitted: its answer may come late, and tells nothing of the time after that.
+    Poll(Instant),
 }
 
 /// A piece whose program was submitted.
@@ -112,10 +117,10 @@ impl Chip {
             match run.sent.pop_front() {
                 None => return Ok(flow),
                 Some(Sent::Step) => self.controller.collect(&mut [])?,
-                Some(Sent::Poll) => {
+                Some(Sent::Poll(at)) => {
                     let mut answer = [0];
                     self.controller.collect(&mut answer)?;
-                    self.note_poll(&mut run, answer[0], pieces)?;
+                    self.note_poll(&mut run, at, answer[0], pieces)?;
                 }
             }
             while let Some((piece, taken)) = self.conclude(&mut run) {
@@ -152,12 +157,14 @@ impl Chip {
                     flight.closed = true;
                     continue;
                 }
-                if !self.controller.has_room_for(&poll) {
+                let in_flight = flight.polls_sent - flight.polls_seen;
+                let is_full = enough.is_none() && in_flight >= OPEN_POLLS;
+                if is_full || !self.controller.has_room_for(&poll) {
                     return Ok(());
                 }
                 self.controller.submit(&poll)?;
                 flight.polls_sent += 1;
-                run.sent.push_back(Sent::Poll);
+                run.sent.push_back(Sent::Poll(self.controller.now()));
                 continue;
             }
             let Some(&piece) = run.todo.front() else {
@@ -197,7 +204,13 @@ impl Chip {
     }
 
     /// Looks at a poll.
-    fn note_poll(&mut self, run: &mut Run, found: u8, pieces: &Pieces<'_>) -> Result<(), Error> {
+    fn note_poll(
+        &mut self,
+        run: &mut Run,
+        at: Instant,
+        found: u8,
+        pieces: &Pieces<'_>,
+    ) -> Result<(), Error> {
         let mut flights = run.flights.iter_mut();
         let Some(flight) = flights.find(|flight| flight.polls_seen < flight.polls_sent) else {
             return Ok(());
@@ -212,8 +225,8 @@ impl Chip {
             run.busy_since = None;
             return Ok(());
         }
-        let now = self.controller.now();
-        let waited = now - *run.busy_since.get_or_insert(now);
+        let busy_since = *run.busy_since.get_or_insert(self.controller.now());
+        let waited = at - busy_since;
         if waited <= page_patience(self.definition()) {
             return Ok(());
         }

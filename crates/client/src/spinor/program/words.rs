@@ -6,9 +6,10 @@
 use std::ops::{ControlFlow, Range};
 
 use flashwire_plan::Tick;
-use flashwire_protocol::spinor::{Head, instruction};
+use flashwire_protocol::spinor::{Head, instruction, status};
 
-use super::Pieces;
+use super::{Pieces, page_patience};
+use crate::spinor::probe::read_status;
 use crate::spinor::{Chip, Error, Job};
 
 impl Chip {
@@ -46,7 +47,24 @@ impl Chip {
         self.controller
             .run(&Job::send(&[instruction::WREN]), &mut [])?;
         self.controller.run(&program, &mut [])?;
-        self.wait_for_page(address)
+        self.wait_for_word(address)
+    }
+
+    /// Polls until the chip is ready. Whether the answers are in step is looked at once, at the
+    /// end of everything.
+    fn wait_for_word(&mut self, address: u64) -> Result<(), Error> {
+        let began = self.controller.now();
+        loop {
+            let waited = self.controller.now() - began;
+            let found = read_status(self.controller.as_mut())?;
+            if found & status::WIP == 0 {
+                return Ok(());
+            }
+            if waited > page_patience(self.definition()) {
+                let what = format!("programming at {address:#010x}");
+                return Err(Error::still_busy(found, what, waited));
+            }
+        }
     }
 
     /// A run of words.
@@ -67,7 +85,7 @@ impl Chip {
                 receive_bytes: 0,
             };
             self.controller.run(&word, &mut [])?;
-            self.wait_for_page(address)?;
+            self.wait_for_word(address)?;
         }
         self.controller
             .run(&Job::send(&[instruction::WRDI]), &mut [])?;
