@@ -8,6 +8,7 @@ use flashwire_protocol::crc32::Crc32;
 use flashwire_protocol::spinor::{AddressWidth, Head, THREE_BYTE_REACH, instruction};
 
 use super::addressing::{self, Addressing};
+use super::parts::PowerUp;
 use super::probe::wait_until_ready;
 use super::{
     ControllerError, Definition, Erase, Error, Identity, Job, Parts, Programming, SavedStatus,
@@ -239,8 +240,16 @@ impl Chip {
 
     /// Sees to it that a chip which protects itself at power-up can be written.
     pub(super) fn make_writable(&mut self) -> Result<(), Error> {
-        if !self.writable && self.definition().is_protected_by_birth {
-            self.unprotect()?;
+        if self.writable {
+            return Ok(());
+        }
+        match self.definition().power_up {
+            PowerUp::AsLeft => {}
+            PowerUp::Protected => drop(self.unprotect()?),
+            PowerUp::Locked => {
+                self.run(&[instruction::WREN])?;
+                self.run(&[instruction::ULBPR])?;
+            }
         }
         self.writable = true;
         Ok(())

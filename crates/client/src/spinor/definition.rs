@@ -7,6 +7,7 @@ use flashwire_protocol::spinor::sfdp::{Bfpt, FourByteInstructions, Map, QuadEnab
 use flashwire_protocol::spinor::{PAGE_BYTES, instruction};
 
 use super::addressing::{self, Addressing};
+use super::parts::PowerUp;
 use super::{Error, Part, Voltage};
 
 /// Typical and longest time of an operation.
@@ -164,8 +165,10 @@ pub struct Definition {
     pub voltage: Option<Voltage>,
     /// Whether its figures are its own, by SFDP.
     pub has_sfdp: bool,
-    /// Protection comes back with the power and is nobody's decision: SST parts.
+    /// Protection comes back with the power and is nobody's decision: it is lifted before the first
+    /// change, and nobody has to ask for that.
     pub is_protected_by_birth: bool,
+    pub(super) power_up: PowerUp,
     pub(super) status_write: StatusWrite,
     pub(super) ewsr: bool,
 }
@@ -261,7 +264,8 @@ impl Definition {
             addressing,
             voltage: common(&rows, |part| part.voltage),
             has_sfdp: true,
-            is_protected_by_birth: rows.iter().any(|part| part.is_protected_at_power_up()),
+            is_protected_by_birth: power_up(&rows) != PowerUp::AsLeft,
+            power_up: power_up(&rows),
             status_write,
             ewsr: rows.iter().any(|part| part.ewsr),
         }
@@ -305,7 +309,8 @@ impl Definition {
             addressing,
             voltage: common(rows, |part| part.voltage),
             has_sfdp: false,
-            is_protected_by_birth: rows.iter().any(|part| part.is_protected_at_power_up()),
+            is_protected_by_birth: power_up(rows) != PowerUp::AsLeft,
+            power_up: power_up(rows),
             status_write: status_write(rows),
             ewsr: rows.iter().any(|part| part.ewsr),
         })
@@ -413,6 +418,15 @@ fn status_write(rows: &[&Part]) -> StatusWrite {
     } else {
         StatusWrite::One
     }
+}
+
+/// How the chip comes up: what any of its twins does, it may do.
+fn power_up(rows: &[&Part]) -> PowerUp {
+    let all = rows.iter().map(|part| part.power_up());
+    all.fold(PowerUp::AsLeft, |chosen, own| match own {
+        PowerUp::AsLeft => chosen,
+        own => own,
+    })
 }
 
 /// What all rows say, if they say the same.

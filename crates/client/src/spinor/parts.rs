@@ -35,6 +35,17 @@ pub struct Voltage {
     pub max_mv: u32,
 }
 
+/// How a part comes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PowerUp {
+    /// With the protection that somebody gave it.
+    AsLeft,
+    /// With all protection bits set.
+    Protected,
+    /// With a lock on each block.
+    Locked,
+}
+
 /// A row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -52,7 +63,7 @@ pub struct Part {
     pub programming: Programming,
     /// The ways to erase it.
     pub erases: Vec<Erase>,
-    /// EWSR instead of WREN enables status writes, and protection comes back with the power.
+    /// EWSR instead of WREN enables status writes.
     pub ewsr: bool,
     /// EN4B enters 4-byte mode.
     pub en4b: bool,
@@ -96,11 +107,21 @@ impl Part {
         same(&self.model) || self.model.split('/').any(same)
     }
 
-    /// Whether its blocks are protected whenever power comes: all of SST's, whose datasheets give
-    /// ones as the values of the protection bits at power-up (SST25VF016B, S71271, table 4), and
-    /// those that take EWSR as they do.
-    pub fn is_protected_at_power_up(&self) -> bool {
-        self.ewsr || self.vendor == "SST"
+    /// How it comes up protected, whatever was written before the power went.
+    pub(super) fn power_up(&self) -> PowerUp {
+        let named = |stems: &[&str]| stems.iter().any(|stem| self.model.starts_with(stem));
+        match self.vendor.as_str() {
+            // SST26VF064B, section 4.1: all blocks are locked until ULBPR.
+            "SST" if named(&["SST26"]) => PowerUp::Locked,
+            // SST25VF016B, table 3: BP0 to BP3 are set at power-up; ESMT's F25L copies it.
+            "SST" | "ESMT" => PowerUp::Protected,
+            // Those that take EWSR do as they do.
+            _ if self.ewsr => PowerUp::Protected,
+            // AT25DF321A, section 8.6: all sectors are protected at power-up, and a status write
+            // with bits 5 to 2 clear unprotects all.
+            "Atmel" if named(&["AT25DF", "AT25DL", "AT25DQ", "AT26DF"]) => PowerUp::Protected,
+            _ => PowerUp::AsLeft,
+        }
     }
 
     /// Vendor and model.

@@ -30,8 +30,9 @@ use super::{Chip, ControllerError, Definition, Error, Job, Programming};
 /// How often a run is begun again after a fault that may pass, without any page more being done.
 const TRIES: u32 = 3;
 
-/// Most pages that a controller can have on its way, when it is asked which of them it has done.
-const MOST_ON_THE_WAY: usize = 64;
+/// How many pages are believed together, once a controller that has acknowledged them all is found
+/// in step. Doing that more often costs round trips.
+const BELIEVED_TOGETHER: usize = 256;
 
 /// What is to be programmed, cut into what one instruction takes each.
 struct Pieces<'a> {
@@ -174,34 +175,39 @@ impl Chip {
         pieces: &mut Pieces<'_>,
         tick: &mut Tick<'_>,
     ) -> Result<ControlFlow<()>, Error> {
+        let mut from = 0;
         let mut tries = 0;
-        loop {
-            let before = pieces.done;
-            match self.submit_to_controller(pieces, tick) {
-                Err(Error::Controller(error)) => {
-                    tries = if pieces.done > before { 1 } else { tries + 1 };
-                    if tries > TRIES {
-                        return Err(error.into());
-                    }
-                    self.repair(error, pieces)?;
+        while from < pieces.ranges.len() {
+            let to = pieces.ranges.len().min(from + BELIEVED_TOGETHER);
+            match self.submit_to_controller(pieces, from..to, tick) {
+                Ok(ControlFlow::Continue(())) => {
+                    from = to;
+                    tries = 0;
+                }
+                // One that was reset in the middle may have acknowledged anything: all again.
+                Err(Error::Controller(error)) if tries < TRIES => {
+                    tries += 1;
+                    self.repair(error, pieces, from..to)?;
                 }
                 other => return other,
             }
         }
+        Ok(ControlFlow::Continue(()))
     }
 
     fn submit_to_controller(
         &mut self,
         pieces: &mut Pieces<'_>,
+        part: Range<usize>,
         tick: &mut Tick<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         let longest = self.definition().program_time.maximum * 2 + Duration::from_millis(10);
         let wait_ms = u16::try_from(longest.as_millis()).unwrap_or(u16::MAX);
-        let mut sent = pieces.done;
-        let mut acknowledged = pieces.done;
+        let mut sent = part.start;
+        let mut acknowledged = part.start;
         let mut flow = ControlFlow::Continue(());
         loop {
-            while sent < pieces.ranges.len() && flow.is_continue() {
+            while sent < part.end && flow.is_continue() {
                 let head = self.head(instruction::PP, pieces.address(sent));
                 let job = Job::Program {
                     head: head.as_bytes(),
@@ -224,12 +230,9 @@ impl Chip {
                 flow = pieces.tell(pieces.done.max(acknowledged - 1), tick);
             }
         }
-        if acknowledged > pieces.done {
-            self.wait_for_page(pieces.address(acknowledged - 1))?;
-            let last = pieces.tell(acknowledged, tick);
-            return Ok(if flow.is_break() { flow } else { last });
-        }
-        Ok(flow)
+        self.wait_for_page(pieces.address(part.start))?;
+        let last = pieces.tell(pieces.done.max(acknowledged), tick);
+        Ok(if flow.is_break() { flow } else { last })
     }
 
     fn wait_for_page(&mut self, address: u64) -> Result<(), Error> {
@@ -240,14 +243,16 @@ impl Chip {
 
     /// After a fault: brings the controller back, and looks at what may have been under way. What
     /// is missing can be programmed again; what was cleared and should not have been cannot.
-    fn repair(&mut self, error: ControllerError, pieces: &Pieces<'_>) -> Result<(), Error> {
+    fn repair(
+        &mut self,
+        error: ControllerError,
+        pieces: &Pieces<'_>,
+        part: Range<usize>,
+    ) -> Result<(), Error> {
         self.recover_from(error)?;
         self.approach(pieces.start)?;
-        let open = pieces.done..pieces.ranges.len().min(pieces.done + MOST_ON_THE_WAY);
-        if !open.is_empty() {
-            self.wait_for_page(pieces.address(open.start))?;
-        }
-        for piece in open {
+        self.wait_for_page(pieces.address(part.start))?;
+        for piece in part {
             let (address, wanted) = (pieces.address(piece), pieces.data(piece));
             let head = self.head(instruction::READ, address);
             let [found] = ask_all(self.controller.as_mut(), &[(head, wanted.len())])?;

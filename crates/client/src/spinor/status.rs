@@ -15,9 +15,15 @@ const LONGEST_WRITE: Duration = Duration::from_secs(5);
 /// QE or SEC. JEP106.
 const MICRON: u8 = 0x20;
 
-/// Manufacturer code of Macronix: what reads status register 2 elsewhere takes their chips into a mode
-/// of four data lines, and their second register protects nothing. JEP106; MX25L25635F, "EQIO".
-const MACRONIX: u8 = 0xC2;
+/// Manufacturer codes of Winbond and GigaDevice: their parts have a second status register, and 35h
+/// does nothing on those that have none. JEP106.
+const WITH_SR2: [u8; 2] = [0xEF, 0xC8];
+
+/// Manufacturer codes of Macronix, ISSI and Eon: with 35h their chips enter a mode of four data lines
+/// and hear nothing else any more. What WRSR writes second on Macronix parts is their configuration
+/// register, which a short write leaves alone. JEP106; MX25L25635F section 9, "EQIO"; IS25LP256
+/// section 8, "QPIEN".
+const WITHOUT_SR2: [u8; 3] = [0xC2, 0x9D, 0x1C];
 
 /// What the status registers of a chip say about protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,29 +53,27 @@ impl Chip {
     /// # Errors
     /// What the controller did.
     pub fn protection(&mut self) -> Result<Protection, Error> {
+        let sr1 = Head::of(instruction::RDSR);
+        let [found] = ask_all(self.controller.as_mut(), &[(sr1, 1)])?;
+        let sr1 = found.first().copied().unwrap_or_default();
         let maker = self.identity().answers.rdid.first().copied();
-        let has_second =
-            self.definition().status_write != StatusWrite::One && maker != Some(MACRONIX);
-        let [sr1] = ask_all(
-            self.controller.as_mut(),
-            &[(Head::of(instruction::RDSR), 1)],
-        )?;
-        let sr2 = if has_second {
-            let question = [(Head::of(instruction::RDSR2), 1)];
-            let [sr2] = ask_all(self.controller.as_mut(), &question)?;
-            sr2
-        } else {
-            Vec::new()
-        };
-        let byte = |answer: Vec<u8>| answer.first().copied().unwrap_or_default();
-        let micron = maker == Some(MICRON);
+        let by_table = self.definition().status_write != StatusWrite::One;
+        // Nobody else is asked: with 35h others enter a mode of four data lines.
+        let mut sr2 = None;
+        let is_one_of = |makers: &[u8]| maker.is_some_and(|maker| makers.contains(&maker));
+        if is_one_of(&WITH_SR2) || by_table && !is_one_of(&WITHOUT_SR2) {
+            let question = Head::of(instruction::RDSR2);
+            let [found] = ask_all(self.controller.as_mut(), &[(question, 1)])?;
+            // Old parts of these makers have none; the line floats.
+            sr2 = found.first().copied().filter(|&byte| byte != 0xFF);
+        }
         let mut mask = status::BP0 | status::BP1 | status::BP2 | status::BP3;
-        if micron {
+        if maker == Some(MICRON) {
             mask |= status::winbond::SEC;
         }
         Ok(Protection {
-            sr1: byte(sr1) & !(status::WIP | status::WEL),
-            sr2: has_second.then(|| byte(sr2)),
+            sr1: sr1 & !(status::WIP | status::WEL),
+            sr2,
             mask,
         })
     }
@@ -132,9 +136,10 @@ impl Chip {
     /// [`Error::StatusLocked`] if the registers do not change.
     pub fn protect(&mut self) -> Result<(), Error> {
         let before = self.protection()?;
-        let levels = status::BP0 | status::BP1 | status::BP2;
+        // Of a bit that is none of the level on this part, Top/Bottom, it does not matter: with all
+        // levels set everything is protected.
         self.write_status(Protection {
-            sr1: before.sr1 | levels,
+            sr1: before.sr1 | before.mask,
             sr2: before.sr2.map(|sr2| sr2 & !status::winbond::CMP),
             ..before
         })
@@ -150,22 +155,34 @@ impl Chip {
 
     /// Writes registers and looks whether they took it.
     fn write_status(&mut self, wanted: Protection) -> Result<(), Error> {
-        let now = self.protection()?;
-        match (self.definition().status_write, wanted.sr2) {
-            (StatusWrite::Two, Some(sr2)) => {
-                self.write_register(&[instruction::WRSR, wanted.sr1, sr2])?;
-            }
-            (StatusWrite::Each, Some(sr2)) => {
-                self.write_register(&[instruction::WRSR, wanted.sr1])?;
-                // On some chips that has cleared it.
-                if now.sr2 != Some(sr2) || self.protection()?.sr2 != Some(sr2) {
-                    self.write_register(&[instruction::WRSR2, sr2])?;
+        let status_write = self.definition().status_write;
+        let short = [instruction::WRSR, wanted.sr1];
+        match wanted.sr2 {
+            None => self.write_register(&short)?,
+            Some(sr2) => {
+                let long = [instruction::WRSR, wanted.sr1, sr2];
+                if status_write == StatusWrite::Two {
+                    self.write_register(&long)?;
+                } else {
+                    self.write_register(&short)?;
+                }
+                // Twins differ in how the second one is written, and in whether a short write clears
+                // it. One of the ways works.
+                for way in [&[instruction::WRSR2, sr2][..], &long] {
+                    if self.protection()?.sr2 == Some(sr2) {
+                        break;
+                    }
+                    self.write_register(way)?;
                 }
             }
-            _ => self.write_register(&[instruction::WRSR, wanted.sr1])?,
         }
         let found = self.protection()?;
-        if found.sr1 & wanted.mask != wanted.sr1 & wanted.mask || found.is_on() != wanted.is_on() {
+        // Small parts do not have all bits of the level.
+        let levels = status::BP0 | status::BP1 | status::BP2;
+        let is_right = found.sr1 & levels == wanted.sr1 & levels
+            && found.sr1 & wanted.mask & !wanted.sr1 == 0
+            && found.is_on() == wanted.is_on();
+        if !is_right {
             return Err(Error::StatusLocked {
                 wanted: wanted.sr1,
                 found: found.sr1,
