@@ -68,7 +68,7 @@ pub struct Row {
     pub may_complain: &'static [&'static str],
     /// Whether the last run's standard output is data, and so the same.
     pub prints_data: bool,
-    /// Whether the board hangs on GPIO lines of the computer ([`gpio`](crate::gpio)), which are then
+    /// Whether the board hangs on GPIO lines of the computer ([`gpio`]), which are then
     /// to be moved alike.
     pub gpio: bool,
     /// Whether the chip resets itself at the end: the original leaves its loader ungreeted, ours has
