@@ -9,12 +9,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use flashwire_client::stm32::{self, Bootloader, Parts, Reading};
-use flashwire_link::reset::ResetSpec;
 use flashwire_link::{Link, LinkError, Parity, Settings};
 
 use super::finding::Finding;
 use super::hearing::Sample;
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::session::open::{DEFAULT_BAUD, Entry, close_bench, is_no_loader, open_place, wrapped};
 use crate::session::{OpenOptions, Speed};
 use crate::watch::Watcher;
@@ -67,6 +66,7 @@ pub(super) fn look(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Ve
         entry: Entry {
             loader: Bootloader::new(link, stm32::Options::default()),
             way: None,
+            tried: Vec::new(),
             reset: options.reset,
             patience: options.patience,
             watcher,
@@ -77,7 +77,7 @@ pub(super) fn look(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Ve
     let findings = match found {
         Ok(findings) => findings,
         Err(LinkError::Cancelled) => {
-            return Err(Error::from(LinkError::Cancelled).on(port, place(&clock)));
+            return Err(Error::from(Problem::Cancelled).on(port, place(&clock)));
         }
         Err(error) => {
             let error = Error::from(error).on(port, place(&clock));
@@ -227,7 +227,7 @@ impl Examination<'_> {
         }
         let settings = self.settings;
         if sample.is_empty() {
-            let wirings = self.wirings();
+            let wirings = self.entry.tried.clone();
             return Ok(Finding::Silence { settings, wirings });
         }
         Ok(Finding::Garbage { sample, settings })
@@ -295,11 +295,5 @@ impl Examination<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// The wirings that were tried in vain.
-    fn wirings(&self) -> Vec<String> {
-        let spec = self.entry.reset.clone().unwrap_or(ResetSpec::Auto);
-        spec.ways().iter().map(|way| way.spec.to_string()).collect()
     }
 }

@@ -153,6 +153,7 @@ impl Session {
         let mut entry = Entry {
             loader: Bootloader::new(link, talk),
             way: None,
+            tried: Vec::new(),
             reset: options.reset.clone(),
             patience: options.patience,
             watcher,
@@ -366,6 +367,8 @@ pub(crate) struct Entry<'a> {
     pub(crate) loader: Bootloader,
     /// The wiring by which it was reached.
     pub(crate) way: Option<Way>,
+    /// The wirings that were tried in vain, on a port that has the lines for them.
+    pub(crate) tried: Vec<String>,
     pub(crate) reset: Option<ResetSpec>,
     pub(crate) patience: Option<Duration>,
     pub(crate) watcher: &'a mut dyn Watcher,
@@ -478,6 +481,7 @@ impl Entry<'_> {
                 // No line, no other way.
                 break;
             }
+            self.tried.push(way.spec.to_string());
         }
         Err(last)
     }
