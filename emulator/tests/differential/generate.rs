@@ -82,6 +82,13 @@ pub(crate) fn any_narrow(random: &mut Random) -> Case {
     case
 }
 
+/// One instruction that somebody's program has, in any state.
+pub(crate) fn one(random: &mut Random, code: [u16; 2]) -> Case {
+    let mut case = case(random, &code, 1);
+    special_state(random, &mut case);
+    case
+}
+
 /// Takes the privileges away sometimes.
 fn unprivileged(random: &mut Random, case: &mut Case) {
     if random.one_in(4) {
@@ -127,7 +134,7 @@ pub(crate) fn any_wide(random: &mut Random) -> Case {
     case
 }
 
-fn sleeps(instruction: Instruction) -> bool {
+pub(crate) fn sleeps(instruction: Instruction) -> bool {
     matches!(
         instruction,
         Instruction::Hint(Hint::WaitForEvent | Hint::WaitForInterrupt)
