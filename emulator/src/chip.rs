@@ -160,8 +160,10 @@ pub struct Chip {
     /// Interrupt lines and next event of each source.
     lines: [u64; Source::COUNT],
     events: [Time; Source::COUNT],
-    /// All of `lines`, and the first of `events`.
+    /// All of `lines`.
     all_lines: u64,
+    /// No event comes before this. One that was put off leaves it as it is until then: looking for
+    /// nothing once is cheaper than looking for the first event at every access.
     first_event: Time,
     /// The sources that have to be looked at again, one bit each.
     stale: u32,
@@ -699,6 +701,7 @@ impl Bus for Chip {
                 self.service_source(source, now);
             }
         }
+        self.first_event = self.events.iter().copied().min().unwrap_or(Time::NEVER);
         self.publish();
         match self.pending_halt.take() {
             Some(halt) => Err(halt),

@@ -119,12 +119,8 @@ impl Chip {
             self.all_lines = self.lines.iter().fold(0, |all, lines| all | lines);
         }
         let event = self.next_event_of(source, now);
-        let before = std::mem::replace(&mut self.events[index], event);
-        if event < self.first_event {
-            self.first_event = event;
-        } else if before == self.first_event && event > before {
-            self.first_event = self.events.iter().copied().min().unwrap_or(Time::NEVER);
-        }
+        self.events[index] = event;
+        self.first_event = self.first_event.min(event);
     }
 
     /// The lines of EXTI that are no pins.
