@@ -136,12 +136,7 @@ fn compile(root: &Path, firmware: &Firmware) -> Result<PathBuf> {
     let target_folder = folder.join("target");
     let mut cargo = run::command("cargo", &folder);
     cargo.args(["build", "--quiet", "--release", "--locked"]);
-    cargo.args([
-        "--package",
-        firmware.program,
-        "--features",
-        firmware.features,
-    ]);
+    cargo.args(["--bin", firmware.program, "--features", firmware.features]);
     cargo
         .args(["--target", firmware.target, "--target-dir"])
         .arg(&target_folder);

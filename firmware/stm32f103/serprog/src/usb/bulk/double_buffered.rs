@@ -212,14 +212,15 @@ impl Input {
         listen();
     }
 
-    /// Switches it off. A block outlives that, so it is ended first.
+    /// Switches it off. A block outlives that, so it is ended first; and before that the endpoint is
+    /// told to answer NAK, or a token that comes between the two would fetch the last packet again.
     fn end_stream(&mut self) {
         stop_listening();
+        IN.set_tx(Stat::Nak);
         if is_blocked(IN.read()) {
             IN.write(IN.read(), 0, DTOG_RX);
         }
         IN.set_double_buffered(false);
-        IN.set_tx(Stat::Nak);
     }
 }
 
