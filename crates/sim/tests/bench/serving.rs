@@ -115,6 +115,20 @@ fn a_tool_on_tcp_talks_to_the_loader_and_its_work_is_saved_when_it_goes() {
     assert_eq!(served.end().bench().complaints(), []);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_tool_on_a_unix_socket_talks_to_a_uart_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("board");
+    let served = Served::open("stm32f103cb", &format!("unix:{}", socket.display()));
+    let mut tool = std::os::unix::net::UnixStream::connect(&socket).expect("connected");
+    tool.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    exchange(&mut tool, &[0x7F], &[ACK]);
+    exchange(&mut tool, &GET_ID, &ID);
+    drop(tool);
+    assert_eq!(served.end().bench().complaints(), []);
+}
+
 #[test]
 fn a_tool_that_begins_with_0x7f_finds_a_fresh_loader_and_one_that_resumes_does_not() {
     let served = Served::tcp("stm32f103cb,baud=460800");
