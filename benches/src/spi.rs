@@ -3,7 +3,8 @@
 //! Both talk over TCP to the same bench in real time: our STM32F103 programmer's firmware at
 //! 1.15 MB/s with a W25Q64JV that takes its typical times, behind a delay line for the latency of
 //! USB (0.125 ms one way) or of a hub or a virtual machine (0.5 ms). What is under way does not
-//! block what follows. flashrom uses plain serprog; so does flashwire in the rows that say so.
+//! block what follows. The SPI clock is 18 MHz for both, as fast as a STM32F103 may. flashrom uses plain
+//! serprog; so does flashwire, but in the rows that say otherwise.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -21,6 +22,9 @@ const FLASHROM_NAME: &str = "W25Q64JV-.Q";
 
 /// What the jobs change, where they change little: a sector in the middle.
 const SECTOR: std::ops::Range<usize> = 0x40_0000..0x40_1000;
+
+/// SPI clock of all runs, in Hz.
+const SPI_HZ: &str = "18000000";
 
 /// From the start to the exit of `info`, at most.
 const PROBE_MOST: Duration = Duration::from_millis(60);
@@ -188,7 +192,8 @@ fn time(
 
 fn flashrom(bench: &Clipped, job: Job, image: &Path, layout: &Path) -> Command {
     let mut command = Command::new(judge::flashrom());
-    command.args(["-p", &format!("serprog:ip={}", bench.address())]);
+    let address = bench.address();
+    command.args(["-p", &format!("serprog:ip={address},spispeed={SPI_HZ}")]);
     command.args(["-c", FLASHROM_NAME]);
     if job == Job::File {
         command.args(["-i", "part", "-l"]).arg(layout);
@@ -199,7 +204,8 @@ fn flashrom(bench: &Clipped, job: Job, image: &Path, layout: &Path) -> Command {
 
 fn flashwire(bench: &Clipped, job: Job, image: &Path) -> Command {
     let mut command = Command::new(built::flashwire());
-    command.args(["write", "--progress", "none", "-p", &port(bench)]);
+    command.args(["write", "--progress", "none", "--spi-hz", SPI_HZ]);
+    command.args(["-p", &port(bench)]);
     // What it keeps of old content goes with the bench, and what its user has set up stays out.
     command.env("XDG_STATE_HOME", bench.file("state"));
     command.env("XDG_CONFIG_HOME", bench.file("config"));

@@ -1,5 +1,6 @@
 //! Writing: what is checked, what is looked at, what is kept.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
@@ -45,8 +46,8 @@ pub enum BackupOptions {
 pub enum Backup {
     /// Into this file; the extension decides the format.
     File(PathBuf),
-    /// Into this folder, as Intel HEX under a name made of the chip and this time stamp. The folder
-    /// is made if it is not there.
+    /// Into this folder, under a name made of the chip and this time stamp: as Intel HEX, or as a raw
+    /// binary if it is all that a SPI NOR chip holds. The folder is made if it is not there.
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -73,9 +74,12 @@ enum PlannedBackup {
     Nothing,
     /// Old content is lost, and the user does not want a copy.
     Dropped,
-    /// This, there.
+    /// What of this is not blank, there.
     Of {
-        content: Image,
+        current: Current,
+        /// Whether that is the content of the whole memory, which begins at address 0: then it is
+        /// kept as it is, without addresses.
+        is_whole: bool,
         erased: u8,
         place: Backup,
         chip: String,
@@ -116,7 +120,11 @@ impl Job {
     /// How many bytes of old content will be kept in a file.
     pub fn backup_bytes(&self) -> u64 {
         match &self.backup {
-            PlannedBackup::Of { content, .. } => content.total_bytes(),
+            PlannedBackup::Of {
+                current, erased, ..
+            } => worth_keeping(current, *erased)
+                .map(|segment| segment.data.len() as u64)
+                .sum(),
             _ => 0,
         }
     }
@@ -127,18 +135,26 @@ impl Job {
             PlannedBackup::Nothing => Ok(Kept::Nothing),
             PlannedBackup::Dropped => Ok(Kept::Dropped),
             PlannedBackup::Of {
-                content,
+                current,
+                is_whole,
                 erased,
                 place,
                 chip,
             } => {
+                let extension = if *is_whole { "bin" } else { "hex" };
                 let path = match place {
                     Backup::File(path) => path.clone(),
-                    Backup::Folder { folder, stamp } => free_name(folder, chip, stamp)?,
+                    Backup::Folder { folder, stamp } => free_name(folder, chip, stamp, extension)?,
                 };
                 let format = images::output_format(&path, None);
                 let name = path.display().to_string();
-                let bytes = images::to_bytes(content, format, *erased, &name)?;
+                let bytes = if *is_whole && format == Format::Binary {
+                    let pieces = current.contents().iter().map(|segment| &segment.data[..]);
+                    pieces.collect::<Vec<_>>().concat()
+                } else {
+                    let content = worth_keeping(current, *erased).cloned().collect();
+                    images::to_bytes(&images::of(content)?, format, *erased, &name)?
+                };
                 NewFile::create(&path)?.commit(&bytes)?;
                 Ok(Kept::In(path))
             }
@@ -156,19 +172,37 @@ fn blank(geometry: &Geometry) -> Current {
     current
 }
 
+/// What of the content that was read is not blank.
+fn worth_keeping(current: &Current, erased: u8) -> impl Iterator<Item = &Segment> {
+    let is_blank = move |segment: &Segment| segment.data.iter().all(|&byte| byte == erased);
+    let contents = current.contents().iter();
+    contents.filter(move |segment| !is_blank(segment))
+}
+
+/// Whether all of a memory that begins at address 0 was read.
+fn is_whole(current: &Current, flash: &Range<u64>) -> bool {
+    let mut end = 0;
+    let follows = |segment: &Segment| {
+        let follows = segment.address == end;
+        end = segment.range().end;
+        follows
+    };
+    flash.start == 0 && current.contents().iter().all(follows) && end == flash.end
+}
+
 /// Most backups of one chip in one second.
 const MOST_BACKUPS: u32 = 1000;
 
 /// A name in `folder` that no file has; makes the folder.
-fn free_name(folder: &Path, chip: &str, stamp: &str) -> Result<PathBuf, Error> {
+fn free_name(folder: &Path, chip: &str, stamp: &str, extension: &str) -> Result<PathBuf, Error> {
     let unwritable = |source| FileError::Unwritable {
         path: folder.to_owned(),
         source,
     };
     fs::create_dir_all(folder).map_err(unwritable)?;
     let name = |n: u32| match n {
-        1 => format!("{chip}-{stamp}.hex"),
-        _ => format!("{chip}-{stamp}-{n}.hex"),
+        1 => format!("{chip}-{stamp}.{extension}"),
+        _ => format!("{chip}-{stamp}-{n}.{extension}"),
     };
     let mut names = (1..=MOST_BACKUPS).map(|n| folder.join(name(n)));
     let free = names.find(|path| !path.exists());
@@ -335,23 +369,16 @@ impl Session {
         options: &BackupOptions,
     ) -> Result<PlannedBackup, Error> {
         let erased = plan.geometry().erased;
-        let blank = |segment: &&Segment| segment.data.iter().all(|&byte| byte == erased);
-        let content: Vec<Segment> = current
-            .contents()
-            .iter()
-            .filter(|segment| !blank(segment))
-            .cloned()
-            .collect();
-        if content.is_empty() || plan.changes_nothing() {
+        if worth_keeping(current, erased).next().is_none() || plan.changes_nothing() {
             return Ok(PlannedBackup::Nothing);
         }
         let place = match options {
             BackupOptions::None => return Ok(PlannedBackup::Dropped),
             BackupOptions::WhatIsRead(place) | BackupOptions::Everything(place) => place.clone(),
         };
-        let content = images::of(content)?;
         Ok(PlannedBackup::Of {
-            content,
+            current: current.clone(),
+            is_whole: is_whole(current, &plan.geometry().range),
             erased,
             place,
             chip: self.chip_file_name(),
