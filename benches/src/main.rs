@@ -9,6 +9,8 @@
 //! and on what else it does. Simulated time does not: `tests/speed`.
 
 #[cfg(target_os = "linux")]
+mod emulator;
+#[cfg(target_os = "linux")]
 mod face_stm32flash;
 #[cfg(target_os = "linux")]
 mod faces;
@@ -29,11 +31,13 @@ fn main() -> std::process::ExitCode {
         [] => {
             footprint::run()
                 & planner::run()
+                & emulator::run()
                 & stm32::run("")
                 & faces::run("")
                 & face_stm32flash::run("")
                 & spi::run("")
         }
+        ["emulator"] => emulator::run(),
         ["face-stm32flash"] => face_stm32flash::run(""),
         ["face-stm32flash", part] => face_stm32flash::run(part),
         ["faces"] => faces::run(""),
@@ -46,8 +50,9 @@ fn main() -> std::process::ExitCode {
         ["stm32", part] => stm32::run(part),
         _ => {
             eprintln!(
-                "usage: flashwire-benches [footprint | planner | (stm32 | spi) [PART OF A JOB'S NAME] \
-                 | faces [PART OF ITS WORDS] | face-stm32flash [PART OF A ROW'S NAME]]"
+                "usage: flashwire-benches [emulator | footprint | planner \
+                 | (stm32 | spi) [PART OF A JOB'S NAME] | faces [PART OF ITS WORDS] \
+                 | face-stm32flash [PART OF A ROW'S NAME]]"
             );
             return std::process::ExitCode::from(2);
         }

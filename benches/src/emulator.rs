@@ -1,0 +1,97 @@
+//! How fast the emulator is: instructions, and emulated time, per second of one processor.
+//!
+//! Processor time, not the clock on the wall: other work on the machine is no fault of the emulator.
+
+use std::fs;
+use std::path::Path;
+
+use flashwire_emulator::chip::Config;
+use flashwire_emulator::host::HostConfig;
+use flashwire_emulator::{Board, Image, Time};
+
+/// What real time needs.
+const REAL_TIME: f64 = 1.0;
+
+/// A program, and what it does.
+struct Job {
+    image: &'static str,
+    what: &'static str,
+    run: fn(&mut Board),
+}
+
+const JOBS: [Job; 3] = [
+    Job {
+        image: "sums",
+        what: "computes at 72 MHz without a pause",
+        run: |board| {
+            board
+                .machine
+                .run_for(Time::SECOND * 8)
+                .expect("it computes")
+        },
+    },
+    Job {
+        image: "tour",
+        what: "feeds both watchdogs all the time: two of three instructions write to a peripheral",
+        run: |board| board.machine.run_for(Time::SECOND * 8).expect("it goes on"),
+    },
+    Job {
+        image: "echo",
+        what: "sends 1 MiB to and fro over USB",
+        run: echo,
+    },
+];
+
+fn echo(board: &mut Board) {
+    const BYTES: usize = 1 << 20;
+
+    let (_, mut port) = board.plug_in(Time::SECOND).expect("it is a port");
+    let bytes: Vec<u8> = (0..BYTES).map(|index| ((index * 31) >> 3) as u8).collect();
+    let back = board.exchange(&mut port, &bytes, BYTES, Time::SECOND);
+    assert!(back.expect("it echoes") == bytes, "what came back differs");
+}
+
+/// Prints the table; whether every job keeps up with real time.
+pub(crate) fn run() -> bool {
+    println!(
+        "| program | emulated s | processor s | million instructions a second | times real time |"
+    );
+    println!("|---|---|---|---|---|");
+    let mut kept = true;
+    for job in &JOBS {
+        let mut board = board(job.image);
+        let before = processor_seconds();
+        (job.run)(&mut board);
+        let took = processor_seconds() - before;
+        let cpu = board.machine.cpu();
+        let ratio = cpu.now().as_seconds() / took;
+        println!(
+            "| `{}`: {} | {:.2} | {took:.2} | {:.0} | {ratio:.2} |",
+            job.image,
+            job.what,
+            cpu.now().as_seconds(),
+            cpu.instructions() as f64 / took / 1e6,
+        );
+        kept &= ratio >= REAL_TIME;
+    }
+    kept
+}
+
+fn board(name: &str) -> Board {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../emulator/tests/guests");
+    let bytes = fs::read(folder.join(format!("{name}.hex"))).expect("the image is committed");
+    let image = Image::parse(&bytes).expect("it is an image");
+    Board::new(Config::default(), HostConfig::default(), &image).expect("it fits")
+}
+
+/// What this process has had of a processor so far: the first number of `schedstat`, nanoseconds
+/// (Documentation/scheduler/sched-stats.rst of Linux).
+fn processor_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/self/schedstat").expect("Linux tells");
+    let first = text
+        .split_whitespace()
+        .next()
+        .and_then(|word| word.parse().ok());
+    let nanoseconds: u64 = first.expect("it begins with a number");
+    nanoseconds as f64 / 1e9
+}
