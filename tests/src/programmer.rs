@@ -130,4 +130,42 @@ impl Programmer {
             .idle(&mut self.board.machine, duration)
             .expect("it runs on");
     }
+
+    /// Lets time pass while the host moves what there is to be moved.
+    ///
+    /// # Panics
+    /// If the bus fails.
+    pub fn pass_with_traffic(&mut self, duration: Time) {
+        let end = self.now() + duration;
+        while self.now() < end {
+            self.board
+                .host
+                .pump(&mut self.board.machine, &mut self.port)
+                .expect("the bus works");
+        }
+    }
+
+    /// The program at the other end closes the port: what it did not fetch is the driver's to drop.
+    ///
+    /// # Panics
+    /// If the device does not take it.
+    pub fn close(&mut self) {
+        self.port.clear();
+        self.line_state(false);
+    }
+
+    /// A program opens the port.
+    ///
+    /// # Panics
+    /// If the device does not take it.
+    pub fn open(&mut self) {
+        self.line_state(true);
+    }
+
+    fn line_state(&mut self, open: bool) {
+        self.board
+            .host
+            .set_line_state(&mut self.board.machine, &self.port, open)
+            .expect("the device takes it");
+    }
 }

@@ -184,8 +184,12 @@ impl SpiBoard {
         while self.spi.sr().read().bsy().bit_is_set() {}
     }
 
+    /// Stops a channel, whatever it still had to do.
     fn stop_channel(&self, channel: usize) {
-        self.dma.ch(channel).cr().modify(|_, w| w.en().clear_bit());
+        let channel = self.dma.ch(channel);
+        channel.cr().modify(|_, w| w.en().clear_bit());
+        // SAFETY: any count is valid. None is what others look for.
+        channel.ndtr().write(|w| unsafe { w.ndt().bits(0) });
     }
 
     /// Starts DMA from memory to SPI: `count` bytes from `start` on, or `count` times the same one.

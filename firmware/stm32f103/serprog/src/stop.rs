@@ -6,14 +6,15 @@ use cortex_m_rt::exception;
 
 use crate::leds;
 
-/// No crystal, no USB: blinks once a second, at the 8 MHz that the core starts with.
+/// No crystal, no USB: blinks slowly, at the 8 MHz that the core starts with.
 pub(crate) fn no_crystal() -> ! {
-    const HALF_SECOND_CYCLES: u32 = 4_000_000;
+    /// Half a second at least: the delay loop takes longer where flash is slow.
+    const HALF_BLINK_CYCLES: u32 = 4_000_000;
     loop {
         leds::set(true);
-        cortex_m::asm::delay(HALF_SECOND_CYCLES);
+        cortex_m::asm::delay(HALF_BLINK_CYCLES);
         leds::set(false);
-        cortex_m::asm::delay(HALF_SECOND_CYCLES);
+        cortex_m::asm::delay(HALF_BLINK_CYCLES);
     }
 }
 
