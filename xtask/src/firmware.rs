@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use flashwire_plan::image::{Format, Image, ParseOptions, WriteOptions};
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
 use crate::run;
 
@@ -25,7 +26,23 @@ struct Firmware {
     /// Where the image is committed, from the root.
     image: &'static str,
     format: Format,
+    /// What it may take; examples and guests may take what there is.
+    budget: Option<Budget>,
 }
+
+/// What a chip can spare for a program.
+struct Budget {
+    /// Code and constants, in bytes.
+    flash_bytes: u64,
+    /// Variables, in bytes; the stack comes on top.
+    ram_bytes: u64,
+}
+
+/// Of the smallest STM32F103 with USB that is sold as a Blue Pill, a quarter.
+const STM32F103: Budget = Budget {
+    flash_bytes: 16 * 1024,
+    ram_bytes: 8 * 1024,
+};
 
 const FIRMWARE: &[Firmware] = &[
     Firmware {
@@ -35,6 +52,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "examples/blinky-f103.hex",
         format: Format::IntelHex,
+        budget: None,
     },
     // What the emulator is tested with.
     Firmware {
@@ -44,6 +62,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/echo.hex",
         format: Format::IntelHex,
+        budget: None,
     },
     Firmware {
         folder: "firmware/guests",
@@ -52,6 +71,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/sums.hex",
         format: Format::IntelHex,
+        budget: None,
     },
     Firmware {
         folder: "firmware/guests",
@@ -60,6 +80,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/tour.hex",
         format: Format::IntelHex,
+        budget: None,
     },
     Firmware {
         folder: "firmware/stm32f103",
@@ -68,6 +89,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "crates/flashwire/images/serprog-stm32f103.bin",
         format: Format::Binary,
+        budget: Some(STM32F103),
     },
     Firmware {
         folder: "firmware/stm32f103",
@@ -76,6 +98,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "crates/flashwire/images/serprog-stm32f103-single-buffered.bin",
         format: Format::Binary,
+        budget: Some(STM32F103),
     },
 ];
 
@@ -125,8 +148,45 @@ fn image_of(root: &Path, firmware: &Firmware) -> Result<Vec<u8>> {
         "{} names the folder it was built in",
         firmware.program
     );
+    if let Some(budget) = &firmware.budget {
+        keeps_to(&bytes, budget).with_context(|| firmware.image)?;
+    }
     let image = Image::parse(bytes, &ParseOptions::default())?;
     Ok(image.to_bytes(firmware.format, &WriteOptions::default())?)
+}
+
+/// Checks that a program keeps to its budget and that nothing in it can panic: what cannot be called
+/// is not linked, so it is enough that no function of `core::panicking` is there.
+fn keeps_to(program: &[u8], budget: &Budget) -> Result<()> {
+    let program = object::File::parse(program)?;
+    let (mut flash_bytes, mut ram_bytes) = (0, 0);
+    for section in program.sections() {
+        match section.kind() {
+            SectionKind::Text | SectionKind::ReadOnlyData => flash_bytes += section.size(),
+            SectionKind::UninitializedData => ram_bytes += section.size(),
+            SectionKind::Data => {
+                flash_bytes += section.size();
+                ram_bytes += section.size();
+            }
+            _ => {}
+        }
+    }
+    ensure!(
+        flash_bytes <= budget.flash_bytes,
+        "{flash_bytes} bytes of flash, {} are allowed",
+        budget.flash_bytes
+    );
+    ensure!(
+        ram_bytes <= budget.ram_bytes,
+        "{ram_bytes} bytes of variables, {} are allowed",
+        budget.ram_bytes
+    );
+    for symbol in program.symbols() {
+        let name = symbol.name()?;
+        ensure!(!name.contains("panicking"), "it can panic: {name}");
+    }
+    println!("  {flash_bytes} bytes of flash, {ram_bytes} of variables, no panic");
+    Ok(())
 }
 
 /// Compiles it and returns where the ELF file is.

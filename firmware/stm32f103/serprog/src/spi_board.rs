@@ -153,14 +153,12 @@ impl SpiBoard {
             .spi
             .cr2()
             .write(|w| w.rxdmaen().enabled().txdmaen().enabled());
-        for channel in [FROM_SPI, TO_SPI] {
-            let data_register = board.spi.dr().as_ptr() as u32;
-            // SAFETY: the address of SPI1's data register.
-            board
-                .dma
-                .ch(channel)
-                .par()
-                .write(|w| unsafe { w.pa().bits(data_register) });
+        let data_register = board.spi.dr().as_ptr() as u32;
+        // SAFETY: the address of SPI1's data register, for both channels.
+        unsafe {
+            let (from, to) = (board.dma.ch(FROM_SPI), board.dma.ch(TO_SPI));
+            from.par().write(|w| w.pa().bits(data_register));
+            to.par().write(|w| w.pa().bits(data_register));
         }
         board
     }
