@@ -443,9 +443,8 @@ pub static PARTS: [Part; 13] = [
         options: OPTIONS_F0,
         empty_check: false,
     },
-    // RM0090, section 3.3, table 5; DS8626, table 40 (x8: 16 us, 400 ms for 16 KiB, 1.2 s for 64 KiB,
-    // 2 s for 128 KiB, 16 s in all); AN2606, section on STM32F40xxx/41xxx, whose table 75 has the
-    // loader write bytes only.
+    // RM0090, section 3.3, table 5; DS8626, table 40 (x32: 16 us, 250 ms for 16 KiB, 550 ms for
+    // 64 KiB, 1 s for 128 KiB, 8 s in all); AN2606, section on STM32F40xxx/41xxx.
     Part {
         name: "stm32f407vg",
         title: "STM32F407VG, 1 MiB flash, 192 KiB RAM",
@@ -469,14 +468,14 @@ pub static PARTS: [Part; 13] = [
             start: 0x0800_0000,
             banks: 1,
             sectors: &[
-                pages(4, 16 * KIB, ms(400)),
-                pages(1, 64 * KIB, ms(1200)),
-                pages(7, 128 * KIB, ms(2000)),
+                pages(4, 16 * KIB, ms(250)),
+                pages(1, 64 * KIB, ms(550)),
+                pages(7, 128 * KIB, ms(1000)),
             ],
-            mass_erase: Some(ms(16_000)),
+            mass_erase: Some(ms(8000)),
             program_bytes: 4,
             program: us(16),
-            program_block: 1,
+            program_block: 4,
             erased: 0xFF,
             rule: ProgramRule::ClearsBits,
         },

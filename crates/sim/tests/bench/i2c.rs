@@ -265,9 +265,9 @@ fn a_controller_that_gives_up_finds_the_work_done_and_the_loader_reset() {
     host.says(&[0x00, 0x00, 0x00], ACK);
     host.write(&[0x00, 0x00, 0x00]).unwrap();
     assert!(is_held(host.try_read(1)));
-    // The bus is not free before it is done, 400 ms later.
+    // The bus is not free before it is done.
     assert!(is_held(host.write(&[0x01, 0xFE])));
-    host.wait(450);
+    host.wait(300);
     assert_eq!(host.link.bench().flash()[0], 0xFF);
     assert!(!host.is_well());
     host.wait(1200);

@@ -82,8 +82,8 @@ fn a_block_takes_its_programming_time() {
     for (name, micros) in [
         // 128 half-words of 52.5 us.
         ("stm32f103cb", 6720),
-        // 256 bytes of 16 us.
-        ("stm32f407vg", 4096),
+        // 64 words of 16 us.
+        ("stm32f407vg", 1024),
         // 32 double words of 85 us.
         ("stm32g071rb", 2720),
         // 2 half pages of 3.28 ms.

@@ -104,16 +104,9 @@ impl Family {
                 block_most: micros(8_960),
                 mass_most_per_mib: millis(100),
             },
-            // 16 us a byte, 100 at most; mass erase of 1 MiB 32 s at most at x8: STM32F405 datasheet,
-            // "Memory characteristics". The loader's voltage range allows bytes only (AN2606, "Power"
-            // in the tables of configurations of F2 and F4).
-            Self::F2 | Self::F4 => Timing {
-                block: micros(4_096),
-                block_most: micros(25_600),
-                mass_most_per_mib: millis(32_000),
-            },
-            // As F4, and by words: STM32F745 datasheet, "Memory characteristics".
-            Self::F7 => Timing {
+            // 16 us a word, 100 at most (here: by bytes, as at low voltage); mass erase of 1 MiB 16 s
+            // at most at x32, 32 s at x8: STM32F405 datasheet, "Memory characteristics".
+            Self::F2 | Self::F4 | Self::F7 => Timing {
                 block: micros(1_024),
                 block_most: micros(25_600),
                 mass_most_per_mib: millis(32_000),
@@ -170,16 +163,10 @@ impl Family {
         match self {
             // 20 to 40 ms: STM32F103x8/B datasheet, "Memory characteristics".
             Self::F0 | Self::F1 | Self::F3 | Self::W | Self::Nrg => (millis(30), millis(40)),
-            // 16 KiB 400 ms, 800 at most; 64 KiB 1200 and 2400; 128 KiB 2 s and 4 at x8, which is what
-            // the loader does: STM32F405 datasheet, "Memory characteristics"; AN2606, "Power".
-            Self::F2 | Self::F4 => match kib {
-                0..=16 => (millis(400), millis(1_000)),
-                17..=64 => (millis(1_200), millis(2_400)),
-                _ => (millis(2_000), millis(4_000)),
-            },
-            // 16 KiB 250 ms, 64 KiB 550, 128 KiB 1 s at x32, up to four times that at x8: STM32F405
-            // datasheet, "Memory characteristics". 32 and 256 KiB by the same measure.
-            Self::F7 => match kib {
+            // 16 KiB 250 ms, 500 at most; 64 KiB 550 and 1100; 128 KiB 1 s and 2 at x32, twice that
+            // at x8: STM32F405 datasheet, "Memory characteristics". 32 and 256 KiB (F7) by the same
+            // measure.
+            Self::F2 | Self::F4 | Self::F7 => match kib {
                 0..=16 => (millis(250), millis(1_000)),
                 17..=32 => (millis(350), millis(1_400)),
                 33..=64 => (millis(550), millis(2_200)),
