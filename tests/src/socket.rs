@@ -75,7 +75,7 @@ pub fn write(
     execute(&plan, device, nothing)
 }
 
-/// As [`write`], with what everything else but a mismatch is called by.
+/// As [`write()`], with what everything else but a mismatch is called by.
 ///
 /// # Errors
 /// Why it did not reach its end.
