@@ -2,7 +2,7 @@
 //!
 //! Ruled by flashrom's "Serial Flasher Protocol Specification", interface version 1.
 //! [`Client::open`] finds the programmer and asks what it can do; from there on a [`Client`] is a
-//! [`SpiController`](crate::spinor::SpiController): SPI transactions are sent ahead as far as the
+//! [`SpiController`]: SPI transactions are sent ahead as far as the
 //! programmer can take them, and their answers collected in order.
 //!
 //! What firmwares do differently is found out, not looked up by name:
@@ -15,7 +15,7 @@
 //! | a buffer of 256 bytes, told as such (opensensor's pico-serprog) | no O_SPIOP is longer than Q_WRNMAXLEN says, opcode and address included |
 //! | refuses what is too long without swallowing it (HydraFW) | the same |
 //! | a limit on reads that it does not tell (stm32-serprog-rs) | a long read that is refused is asked for in smaller pieces; see `spinor` |
-//! | no flow control (UARTs) | see [`Window`](window::Window) |
+//! | no flow control (UARTs) | see `window` |
 
 mod error;
 mod open;
