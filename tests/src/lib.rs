@@ -14,6 +14,7 @@ pub mod faces;
 pub mod gpio;
 #[cfg(target_os = "linux")]
 pub mod i2c;
+pub mod job;
 #[cfg(target_os = "linux")]
 pub mod judge;
 #[cfg(target_os = "linux")]
@@ -30,3 +31,4 @@ pub mod programmer;
 #[cfg(target_os = "linux")]
 pub mod served;
 pub mod socket;
+pub mod table;

@@ -6,13 +6,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 use flashwire::images::Firmware;
 use flashwire::{
     Image, OpenOptions, Pipeline, PlanOptions, Port, Session, Speed, Unwatched, WriteOptions,
 };
 use flashwire_tests::bench::noise;
+use flashwire_tests::table::compare;
 
 /// Size of every image, in bytes.
 const IMAGE_BYTES: usize = 64 << 10;
@@ -229,25 +229,4 @@ fn every_job_on_i2c_takes_the_time_that_the_table_says() {
     let usual = |job: &&Job| job.pipeline == Pipeline::Address;
     let jobs: Vec<&Job> = JOBS.iter().filter(usual).collect();
     compare("speed/stm32-i2c.md", &table(&BENCHES_ON_I2C, &BUSES, &jobs));
-}
-
-/// Compares a table with the committed one, or replaces that.
-#[track_caller]
-fn compare(file: &str, now: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
-    if std::env::var("FLASHWIRE_SPEED").is_ok_and(|value| value == "write") {
-        fs::write(&path, now).unwrap();
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    let differ: Vec<String> = committed
-        .lines()
-        .zip(now.lines())
-        .filter(|(then, now)| then != now)
-        .map(|(then, now)| format!("- {then}\n+ {now}"))
-        .collect();
-    assert!(
-        differ.is_empty() && committed.lines().count() == now.lines().count(),
-        "speed has changed (FLASHWIRE_SPEED=write writes the table anew):\n{}",
-        differ.join("\n")
-    );
 }

@@ -6,9 +6,7 @@
 //! `FLASHWIRE_SPEED=write cargo test -p flashwire-tests --test spinor_speed`.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
 use std::time::Duration;
 
 use flashwire_client::serprog;
@@ -16,6 +14,7 @@ use flashwire_client::spinor::{self, Chip, Parts};
 use flashwire_plan::{FlashDevice, Options};
 use flashwire_tests::bench::{Bench, noise};
 use flashwire_tests::socket::{read, write};
+use flashwire_tests::table::compare;
 
 /// What is read, erased, programmed and verified, in bytes: four blocks.
 const BYTES: usize = 256 << 10;
@@ -141,21 +140,5 @@ fn check(name: &str, keys: &str, plain: bool, times: &Times) {
 
 #[test]
 fn every_job_takes_the_time_that_the_table_says() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("speed/spi-nor.md");
-    let now = table();
-    if std::env::var("FLASHWIRE_SPEED").is_ok_and(|value| value == "write") {
-        fs::write(&path, &now).unwrap();
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    let differ: Vec<String> = committed
-        .lines()
-        .zip(now.lines())
-        .filter(|(then, now)| then != now)
-        .map(|(then, now)| format!("- {then}\n+ {now}"))
-        .collect();
-    assert!(
-        differ.is_empty() && committed.lines().count() == now.lines().count(),
-        "speed has changed (FLASHWIRE_SPEED=write writes the table anew):\n{}",
-        differ.join("\n")
-    );
+    compare("speed/spi-nor.md", &table());
 }

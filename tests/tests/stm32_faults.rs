@@ -6,35 +6,14 @@ use std::time::Duration;
 use flashwire_client::stm32::{Error, Options, Parts, Pipeline, Target};
 use flashwire_link::LinkError;
 use flashwire_plan::image::Image;
-use flashwire_plan::{Failure, FlashDevice, Mismatch, RunError, execute, needs, plan, survey};
+use flashwire_plan::{FlashDevice, RunError, execute, needs, plan, survey};
 use flashwire_protocol::stm32::Command;
 use flashwire_sim::stm32::ChipState;
 use flashwire_tests::bench::{Bench, noise};
+use flashwire_tests::job::Ended;
 
 /// Longer than any of these jobs takes with all its time-outs and retries.
 const LIMIT: Duration = Duration::from_secs(40);
-
-/// How a job ended that did not reach its end.
-#[derive(Debug)]
-enum Ended {
-    Error(Error),
-    Mismatch(Mismatch),
-}
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Device(error) => Self::Error(*error.downcast().unwrap()),
-            Failure::Stopped => panic!("nobody asked to stop"),
-        }
-    }
-}
 
 /// Greets, identifies, erases the first page, writes and verifies.
 fn job(bench: &Bench, pipeline: Pipeline, data: &[u8]) -> Result<(), Ended> {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use flashwire_client::stm32::{Error, Options, Parts, Target};
 use flashwire_link::{BusFault, LinkError};
-use flashwire_plan::{Failure, FlashDevice, Mismatch};
+use flashwire_plan::FlashDevice;
 use flashwire_sim::stm32::PARTS;
 use flashwire_tests::bench::{Bench, noise};
+use flashwire_tests::job::Ended;
 
 /// Longer than any of these jobs takes with all its silences and retries.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,28 +20,6 @@ const KINDS: [&str; 3] = ["stm32g071rb", "stm32g071rb,i2c-version=1.1", "stm32f0
 
 /// The tables, read once for all the jobs.
 static TABLES: LazyLock<Parts> = LazyLock::new(Parts::built_in);
-
-/// How a job ended that did not reach its end.
-#[derive(Debug)]
-enum Ended {
-    Error(Error),
-    Mismatch(Mismatch),
-}
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<Failure> for Ended {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Device(error) => Self::Error(*error.downcast().unwrap()),
-            Failure::Stopped => panic!("nobody asked to stop"),
-        }
-    }
-}
 
 /// Finds the loader, identifies, erases the first unit, writes and verifies.
 fn job(bench: &Bench, data: &[u8]) -> Result<(), Ended> {

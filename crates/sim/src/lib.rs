@@ -18,6 +18,7 @@ pub mod nor;
 pub mod programmer;
 #[cfg(feature = "os")]
 pub mod serve;
+mod state;
 pub mod stm32;
 mod storage;
 pub mod wire;

@@ -14,8 +14,8 @@ use flashwire_link::{Link, LinkError, Parity, Settings};
 use super::finding::Finding;
 use super::hearing::Sample;
 use crate::error::{Error, Problem};
-use crate::session::open::{DEFAULT_BAUD, Entry, close_bench, is_no_loader, open_place, wrapped};
-use crate::session::{OpenOptions, Speed};
+use crate::session::OpenOptions;
+use crate::session::open::{Entry, close_bench, is_no_loader, open_place, wrapped};
 use crate::watch::Watcher;
 
 /// How long to listen before anything is said: a program that talks by itself mostly does so in
@@ -48,14 +48,7 @@ const GREETED: [u32; 7] = [57_600, 9600, 115_200, 38_400, 230_400, 460_800, 19_2
 /// The port cannot be opened, or the bench's files cannot be written.
 pub(super) fn look(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Vec<Finding>, Error> {
     let port = options.port.to_string();
-    let baud = match options.speed {
-        Speed::Baud(baud) => baud,
-        Speed::Max => DEFAULT_BAUD,
-    };
-    let settings = Settings {
-        parity: options.parity.unwrap_or(Parity::Even),
-        ..Settings::even(baud)
-    };
+    let settings = options.uart_settings();
     let (clock, bench) = open_place(&options.port.place, settings)?;
     let link = wrapped(&clock, options.log, &options.cancel);
     let mut examination = Examination {

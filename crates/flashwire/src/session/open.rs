@@ -81,6 +81,14 @@ impl OpenOptions {
             cancel: CancelFlag::new(),
         }
     }
+
+    /// What a serial port is set to for a UART loader, before anything faster is tried.
+    pub(crate) fn uart_settings(&self) -> Settings {
+        Settings {
+            parity: self.parity.unwrap_or(Parity::Even),
+            ..Settings::even(self.speed.first_baud())
+        }
+    }
 }
 
 /// How fast to talk.
@@ -90,6 +98,16 @@ pub enum Speed {
     Baud(u32),
     /// As fast as works, found out by trying. Needs lines that reset the chip.
     Max,
+}
+
+impl Speed {
+    /// The speed to begin with, in bits per second.
+    pub(crate) const fn first_baud(self) -> u32 {
+        match self {
+            Self::Baud(baud) => baud,
+            Self::Max => DEFAULT_BAUD,
+        }
+    }
 }
 
 /// Line speed where nobody says otherwise, in bits per second: the highest that ST promises
@@ -132,14 +150,7 @@ impl Session {
         if on_i2c {
             refuse_uart_settings(&options)?;
         }
-        let baud = match options.speed {
-            Speed::Baud(baud) => baud,
-            Speed::Max => DEFAULT_BAUD,
-        };
-        let settings = Settings {
-            parity: options.parity.unwrap_or(Parity::Even),
-            ..Settings::even(baud)
-        };
+        let settings = options.uart_settings();
         let (clock, bench) = open_place(&options.port.place, settings)?;
         let link = wrapped(&clock, options.log.take(), &options.cancel);
 
@@ -255,11 +266,8 @@ pub fn reset_by_lines(options: &mut OpenOptions) -> Result<bool, Error> {
     else {
         return Ok(false);
     };
-    let baud = match options.speed {
-        Speed::Baud(baud) => baud,
-        Speed::Max => DEFAULT_BAUD,
-    };
-    let (clock, bench) = open_place(&options.port.place, Settings::even(baud))?;
+    let settings = Settings::even(options.speed.first_baud());
+    let (clock, bench) = open_place(&options.port.place, settings)?;
     let mut link = wrapped(&clock, options.log.take(), &options.cancel);
     let done = reset::run(&mut *link, &leave);
     let missing = link.take_warnings();

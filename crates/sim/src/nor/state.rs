@@ -1,9 +1,10 @@
 //! The state file of a chip's bench: what outlives power beside the memory.
 //!
-//! Lines of `key: value`; `#` begins a comment. Version 1 has the part and the status registers, in
+//! The form is that of [`state`]. Version 1 has the part and the status registers, in
 //! hexadecimal.
 
 use super::{Chip, Part};
+use crate::state;
 
 const PART: &str = "part";
 const STATUS: &str = "status";
@@ -54,19 +55,7 @@ pub(super) fn write(part: &Part, registers: &[u8]) -> String {
 /// All of [`StateSyntax`].
 pub(crate) fn restore(chip: &mut Chip, text: &str) -> Result<(), StateSyntax> {
     let part = chip.part();
-    let mut name = None;
-    let mut status = None;
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        match line.split_once(':').map(|(key, value)| (key, value.trim())) {
-            Some((PART, value)) => name = Some(value),
-            Some((STATUS, value)) => status = Some(value),
-            _ => return Err(StateSyntax::Line(number)),
-        }
-    }
+    let [name, status] = state::values(text, [PART, STATUS]).map_err(StateSyntax::Line)?;
     let name = name.ok_or(StateSyntax::Missing(PART))?;
     if name != part.name {
         return Err(StateSyntax::OtherPart(name.to_owned()));

@@ -49,19 +49,7 @@ const COMMANDS_V2: &[Command] = &[
 ];
 
 /// Commands from protocol version 3.0 on: Extended Erase instead of Erase.
-const COMMANDS_V3: &[Command] = &[
-    Command::Get,
-    Command::GetVersion,
-    Command::GetId,
-    Command::ReadMemory,
-    Command::Go,
-    Command::WriteMemory,
-    Command::ExtendedErase,
-    Command::WriteProtect,
-    Command::WriteUnprotect,
-    Command::ReadoutProtect,
-    Command::ReadoutUnprotect,
-];
+const COMMANDS_V3: &[Command] = COMMANDS_V3_3.split_at(11).0;
 
 /// Commands of protocol version 3.3: Get Checksum besides (AN3155, section 3.13).
 const COMMANDS_V3_3: &[Command] = &[

@@ -1,10 +1,11 @@
 //! The state file of an STM32 bench: what outlives power beside the flash.
 //!
-//! Lines of `key: value`; `#` begins a comment. Version 1 has the part and the value of each cell
+//! The form is that of [`state`]. Version 1 has the part and the value of each cell
 //! of its option bytes, in hexadecimal.
 
 use super::options::{Options, ReadProtection};
 use super::part::Part;
+use crate::state;
 
 const PART: &str = "part";
 const OPTIONS: &str = "options";
@@ -55,19 +56,7 @@ pub(super) fn write(part: &Part, options: &Options) -> String {
 /// # Errors
 /// All of [`StateSyntax`].
 pub(crate) fn read(part: &Part, text: &str) -> Result<Options, StateSyntax> {
-    let mut name = None;
-    let mut options = None;
-    for (number, line) in (1..).zip(text.lines()) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        match line.split_once(':').map(|(key, value)| (key, value.trim())) {
-            Some((PART, value)) => name = Some(value),
-            Some((OPTIONS, value)) => options = Some(value),
-            _ => return Err(StateSyntax::Line(number)),
-        }
-    }
+    let [name, options] = state::values(text, [PART, OPTIONS]).map_err(StateSyntax::Line)?;
     let name = name.ok_or(StateSyntax::Missing(PART))?;
     if name != part.name {
         return Err(StateSyntax::OtherPart(name.to_owned()));

@@ -25,7 +25,7 @@ use stm32f1::stm32f103::Peripherals;
 use clocks::Micros;
 use leds::Leds;
 use spi_board::{CHIP_SELECTS, DEFAULT_SPI_HZ, SpiBoard};
-use usb::{Event, PACKET_BYTES, SerialPort};
+use usb::{PACKET_BYTES, SerialPort};
 use watchdog::Watchdog;
 
 /// How it introduces itself: Q_PGMNAME, 16 characters at most.
@@ -84,12 +84,9 @@ fn serve(
             // Work goes on while the host does not fetch.
             programmer.transmit(now, &mut []);
         }
-        match port.poll() {
-            Some(Event::Opened | Event::Detached) => {
-                waiting = 0..0;
-                programmer.reset(now);
-            }
-            Some(Event::Closed) | None => {}
+        if port.poll() {
+            waiting = 0..0;
+            programmer.reset(now);
         }
         if port.is_closed() && waiting.is_empty() && port.nothing_arrived() {
             // All that the last owner sent has been done; what it left half-done is given up.

@@ -34,25 +34,6 @@ const TABLE_START: u16 = 0;
 const NOTIFICATIONS: Endpoint = Endpoint::new(3);
 const NOTIFICATION_START: u16 = 448;
 
-/// Something that happened to the port.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// A program opened the port: DTR.
-    Opened,
-    /// A program closed it.
-    Closed,
-    /// The bus was reset, or the host took the configuration away.
-    Detached,
-}
-
-/// What the last owner of the port has left.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Estate {
-    None,
-    /// The owner is gone; what it sent is still worked through, and its answers are dropped.
-    Unsettled,
-}
-
 /// The port.
 pub(crate) struct SerialPort {
     usb: USB,
@@ -60,7 +41,9 @@ pub(crate) struct SerialPort {
     input: Input,
     output: Output,
     configured: bool,
-    estate: Estate,
+    /// The program that had the port open is gone. What it sent is still worked through; its answers
+    /// are dropped.
+    closed: bool,
 }
 
 impl SerialPort {
@@ -91,17 +74,19 @@ impl SerialPort {
             input: Input::new(),
             output: Output::new(),
             configured: false,
-            estate: Estate::None,
+            closed: false,
         }
     }
 
-    /// Looks after everything but the bytes. Has to be called all the time.
-    pub(crate) fn poll(&mut self) -> Option<Event> {
+    /// Looks after everything but the bytes. Has to be called all the time. Tells whether a
+    /// conversation that was under way is over: the port was opened anew, the bus was reset, or the
+    /// host took the configuration away.
+    pub(crate) fn poll(&mut self) -> bool {
         let flags = self.usb.istr().read();
         if flags.reset().bit_is_set() {
             self.clear_flags(ISTR_RESET);
             self.begin();
-            return Some(Event::Detached);
+            return true;
         }
         if flags.wkup().bit_is_set() {
             self.clear_flags(ISTR_WKUP);
@@ -115,35 +100,30 @@ impl SerialPort {
                 .modify(|_, w| w.fsusp().set_bit().lpmode().set_bit());
         }
         if flags.ctr().bit_is_clear() {
-            return None;
+            return false;
         }
         let outcome = self.control.poll(&self.usb);
         bulk::resume_interrupts();
-        match outcome? {
-            Outcome::Configured(true) => {
+        match outcome {
+            None => return false,
+            Some(Outcome::Configured(true)) => {
                 self.configure();
-                None
+                return false;
             }
-            Outcome::Configured(false) => {
-                self.begin_unconfigured();
-                Some(Event::Detached)
-            }
-            Outcome::HaltCleared => {
-                // USB 2.0, section 9.4.5: the endpoint begins with DATA0 again.
-                self.configure();
-                Some(Event::Opened)
-            }
-            Outcome::Ready(true) => {
-                self.estate = Estate::None;
-                self.output.discard();
+            Some(Outcome::Configured(false)) => self.begin_unconfigured(),
+            // USB 2.0, section 9.4.5: the endpoint begins with DATA0 again.
+            Some(Outcome::HaltCleared) => self.configure(),
+            Some(Outcome::Ready(true)) => {
+                self.closed = false;
+                self.discard_arrived();
                 self.input.discard();
-                Some(Event::Opened)
             }
-            Outcome::Ready(false) => {
-                self.estate = Estate::Unsettled;
-                Some(Event::Closed)
+            Some(Outcome::Ready(false)) => {
+                self.closed = true;
+                return false;
             }
         }
+        true
     }
 
     /// Waits until there is something to be done for the host, or for a short time: about a
@@ -169,7 +149,7 @@ impl SerialPort {
 
     /// Whether the last owner is gone and left something to be done.
     pub(crate) fn is_closed(&self) -> bool {
-        self.estate == Estate::Unsettled
+        self.closed
     }
 
     /// Whether no packet waits for [`receive`](Self::receive).
@@ -179,7 +159,7 @@ impl SerialPort {
 
     /// The last owner's business is done: what it was to hear is dropped.
     pub(crate) fn forget_owner(&mut self) {
-        self.estate = Estate::None;
+        self.closed = false;
         if self.configured {
             self.input.discard();
         }
@@ -194,15 +174,24 @@ impl SerialPort {
         }
     }
 
+    /// Drops what has come in and was not taken.
+    fn discard_arrived(&mut self) {
+        let mut dropped = [0; PACKET_BYTES];
+        // Both buffers; more would be the next owner's.
+        for _ in 0..2 {
+            self.output.receive(&mut dropped);
+        }
+    }
+
     /// Whether [`send`](Self::send) can be called.
     pub(crate) fn takes_packet(&mut self) -> bool {
-        self.is_closed() || (self.configured && self.input.takes_packet())
+        self.closed || (self.configured && self.input.takes_packet())
     }
 
     /// Sends a packet. A full one waits for the next: one that is not full, were it empty, tells
     /// the host that this is all for now.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        if !self.is_closed() && self.configured {
+        if !self.closed && self.configured {
             self.input.send(bytes);
         }
     }
@@ -217,7 +206,7 @@ impl SerialPort {
 
     fn begin_unconfigured(&mut self) {
         self.configured = false;
-        self.estate = Estate::None;
+        self.closed = false;
         self.input.disable();
         self.output.disable();
         NOTIFICATIONS.disable();

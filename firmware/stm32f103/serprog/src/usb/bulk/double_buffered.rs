@@ -268,15 +268,6 @@ impl Output {
         OUT.disable();
     }
 
-    /// Drops what has come in.
-    pub(in super::super) fn discard(&mut self) {
-        let mut dropped = [0; PACKET_BYTES];
-        // Both buffers; more would be the next owner's.
-        for _ in 0..2 {
-            self.receive(&mut dropped);
-        }
-    }
-
     /// Whether a packet waits.
     pub(in super::super) fn has_packet(&self) -> bool {
         self.has_come(OUT.read())
