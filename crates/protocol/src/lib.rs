@@ -8,4 +8,5 @@ pub mod crc32;
 pub mod nfd;
 pub mod serprog;
 pub mod spinor;
+pub mod stk500;
 pub mod stm32;
