@@ -4,6 +4,12 @@
 //! An image must not depend on who builds it: each is built in its own workspace with the toolchain
 //! of its folder, variables of an outer cargo are taken away (see [`run::command`]), and the
 //! absolute path of the tree is mapped to nothing.
+//!
+//! Those that flashwire brings along stand in a [`manifest`] with the hash of all that they are made
+//! of, so that a forgotten build is noticed where nobody can compile for the chip.
+
+mod manifest;
+mod sources;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +18,10 @@ use anyhow::{Context, Result, bail, ensure};
 use flashwire_plan::image::{Format, Image, ParseOptions, WriteOptions};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
+pub(crate) use manifest::stale;
+
 use crate::run;
+use crate::tree::Tree;
 
 /// Something that is built for a chip and committed.
 struct Firmware {
@@ -26,8 +35,16 @@ struct Firmware {
     /// Where the image is committed, from the root.
     image: &'static str,
     format: Format,
-    /// What it may take; examples and guests may take what there is.
-    budget: Option<Budget>,
+    /// If flashwire brings it along; examples and guests it does not.
+    bundled: Option<Bundled>,
+}
+
+/// What flashwire brings along has to say for itself.
+struct Bundled {
+    /// The chip that it is for, in small letters.
+    chip: &'static str,
+    /// What it may take of that.
+    budget: Budget,
 }
 
 /// What a chip can spare for a program.
@@ -39,9 +56,12 @@ struct Budget {
 }
 
 /// Of the smallest STM32F103 with USB that is sold as a Blue Pill, a quarter.
-const STM32F103: Budget = Budget {
-    flash_bytes: 16 * 1024,
-    ram_bytes: 8 * 1024,
+const STM32F103: Bundled = Bundled {
+    chip: "stm32f103",
+    budget: Budget {
+        flash_bytes: 16 * 1024,
+        ram_bytes: 8 * 1024,
+    },
 };
 
 const FIRMWARE: &[Firmware] = &[
@@ -52,7 +72,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "examples/blinky-f103.hex",
         format: Format::IntelHex,
-        budget: None,
+        bundled: None,
     },
     // What the emulator is tested with.
     Firmware {
@@ -62,7 +82,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/echo.hex",
         format: Format::IntelHex,
-        budget: None,
+        bundled: None,
     },
     Firmware {
         folder: "firmware/guests",
@@ -71,7 +91,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/sums.hex",
         format: Format::IntelHex,
-        budget: None,
+        bundled: None,
     },
     Firmware {
         folder: "firmware/guests",
@@ -80,7 +100,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "emulator/tests/guests/tour.hex",
         format: Format::IntelHex,
-        budget: None,
+        bundled: None,
     },
     Firmware {
         folder: "firmware/stm32f103",
@@ -89,7 +109,7 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "crates/flashwire/images/serprog-stm32f103.bin",
         format: Format::Binary,
-        budget: Some(STM32F103),
+        bundled: Some(STM32F103),
     },
     Firmware {
         folder: "firmware/stm32f103",
@@ -98,44 +118,67 @@ const FIRMWARE: &[Firmware] = &[
         target: "thumbv7m-none-eabi",
         image: "crates/flashwire/images/serprog-stm32f103-single-buffered.bin",
         format: Format::Binary,
-        budget: Some(STM32F103),
+        bundled: Some(STM32F103),
     },
 ];
 
-/// Builds every image anew.
+impl Firmware {
+    /// What people call it: the file's name without its extension.
+    fn name(&self) -> &'static str {
+        let file = self.image.rsplit('/').next().unwrap_or(self.image);
+        file.split('.').next().unwrap_or(file)
+    }
+}
+
+/// Builds every image anew, and the manifest.
 pub(crate) fn build(root: &Path) -> Result<()> {
+    let tree = Tree::read(root)?;
+    let mut lines = Vec::new();
     for firmware in FIRMWARE {
         let image = image_of(root, firmware)?;
-        let path = root.join(firmware.image);
-        fs::write(&path, &image).with_context(|| format!("cannot write {}", firmware.image))?;
-        println!("{}: written, {} bytes", firmware.image, image.len());
+        lines.extend(manifest::line(root, &tree, firmware, &image)?);
+        write(root, firmware.image, &image)?;
     }
+    write(root, manifest::PATH, manifest::whole(&lines).as_bytes())
+}
+
+fn write(root: &Path, path: &str, content: &[u8]) -> Result<()> {
+    fs::write(root.join(path), content).with_context(|| format!("cannot write {path}"))?;
+    println!("{path}: written, {} bytes", content.len());
     Ok(())
 }
 
-/// Builds every image anew and compares it with what is committed. Returns how many there are.
+/// Builds every image anew and compares it with what is committed, and the manifest too. Returns how
+/// many were compared.
 ///
 /// # Errors
 /// If one differs.
 pub(crate) fn check(root: &Path) -> Result<u64> {
+    let tree = Tree::read(root)?;
+    let mut lines = Vec::new();
     let mut stale = Vec::new();
+    let mut compare = |path: &'static str, fresh: &[u8]| -> Result<()> {
+        let committed = fs::read(root.join(path)).with_context(|| format!("no {path}"))?;
+        if fresh == committed {
+            println!("{path}: as its source gives it");
+        } else {
+            stale.push(path);
+        }
+        Ok(())
+    };
     for firmware in FIRMWARE {
         let fresh = image_of(root, firmware)?;
-        let path = root.join(firmware.image);
-        let committed = fs::read(&path).with_context(|| format!("no {}", firmware.image))?;
-        if fresh == committed {
-            println!("{}: as its source gives it", firmware.image);
-        } else {
-            stale.push(firmware.image);
-        }
+        lines.extend(manifest::line(root, &tree, firmware, &fresh)?);
+        compare(firmware.image, &fresh)?;
     }
+    compare(manifest::PATH, manifest::whole(&lines).as_bytes())?;
     if !stale.is_empty() {
         bail!(
             "not what the source gives: {}; build anew with cargo xtask firmware",
             stale.join(", ")
         );
     }
-    Ok(FIRMWARE.len() as u64)
+    Ok(FIRMWARE.len() as u64 + 1)
 }
 
 /// The content that the image's file should have.
@@ -148,8 +191,8 @@ fn image_of(root: &Path, firmware: &Firmware) -> Result<Vec<u8>> {
         "{} names the folder it was built in",
         firmware.program
     );
-    if let Some(budget) = &firmware.budget {
-        keeps_to(&bytes, budget).with_context(|| firmware.image)?;
+    if let Some(bundled) = &firmware.bundled {
+        keeps_to(&bytes, &bundled.budget).with_context(|| firmware.image)?;
     }
     let image = Image::parse(bytes, &ParseOptions::default())?;
     Ok(image.to_bytes(firmware.format, &WriteOptions::default())?)
@@ -195,17 +238,27 @@ fn compile(root: &Path, firmware: &Firmware) -> Result<PathBuf> {
     // Ours, whatever the environment says: the program is looked for in it.
     let target_folder = folder.join("target");
     let mut cargo = run::command("cargo", &folder);
+    // By way of the configuration, where it joins the flags that the folder's own asks for. As a
+    // JSON text, which TOML reads as well: the root's name may have spaces and worse.
+    let remap = serde_json::to_string(&format!("--remap-path-prefix={}=", root.display()))?;
+    let target = firmware.target;
+    cargo
+        .arg("--config")
+        .arg(format!("target.{target}.rustflags=[{remap}]"));
+    // These would be taken instead.
+    cargo.env_remove("RUSTFLAGS");
+    cargo.env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.args(["build", "--quiet", "--release", "--locked"]);
     cargo.args(["--bin", firmware.program, "--features", firmware.features]);
     cargo
-        .args(["--target", firmware.target, "--target-dir"])
+        .args(["--target", target, "--target-dir"])
         .arg(&target_folder);
-    // The encoded form: the folder's name may have spaces.
-    let remap = format!("--remap-path-prefix={}=", root.display());
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", remap);
     run::status(&mut cargo)?;
-    let profile = target_folder.join(firmware.target).join("release");
-    Ok(profile.join(firmware.program))
+    let profile = target_folder.join(target).join("release");
+    // Some targets give programs an extension of their own.
+    let names = ["", ".elf"].map(|end| profile.join(format!("{}{end}", firmware.program)));
+    let program = names.into_iter().find(|program| program.is_file());
+    program.with_context(|| format!("no {} in {}", firmware.program, profile.display()))
 }
 
 fn find(bytes: &[u8], text: &[u8]) -> bool {

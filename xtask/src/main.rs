@@ -6,6 +6,7 @@
 
 mod firmware;
 mod fuzz;
+mod hash;
 mod metadata;
 mod run;
 mod test;

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::firmware;
 use crate::metadata::Metadata;
 use crate::tree::Tree;
 
@@ -61,6 +62,8 @@ impl fmt::Display for Finding {
 pub(crate) fn run(root: &Path) -> Result<ExitCode> {
     let tree = Tree::read(root)?;
     let mut findings = tree_findings(&tree);
+    let stale = firmware::stale(root, &tree)?.into_iter();
+    findings.extend(stale.map(|(path, what)| Finding::file(&path, what)));
     for folder in manifests::workspaces(&tree) {
         let metadata = Metadata::read(&root.join(folder))?;
         findings.extend(imports::check(&metadata, root));
