@@ -8,6 +8,7 @@
 //! Nothing here panics on any input; firmware images prove it.
 #![no_std]
 
+pub mod bilingual;
 mod board;
 pub mod nfd;
 pub mod serprog;

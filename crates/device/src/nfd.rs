@@ -48,6 +48,11 @@ pub trait Pins {
 /// A programmer for one SPI chip.
 pub struct Programmer<B> {
     board: B,
+    machine: Machine,
+}
+
+/// The programmer without its board: for who has another use for the board besides.
+pub(crate) struct Machine {
     help: &'static str,
     buffer: [u8; PAGE_BYTES],
     state: State,
@@ -86,19 +91,8 @@ impl<B: Board + Pins> Programmer<B> {
     /// [`Command::Help`]: the version text, then whatever is worth saying, lines ended by CR LF.
     pub fn new(mut board: B, help: &'static str) -> Self {
         board.set_outputs(true);
-        let now = board.now();
-        let mut buffer = [0; PAGE_BYTES];
-        for (byte, pattern) in buffer.iter_mut().zip(RESET_PATTERN.into_iter().cycle()) {
-            *byte = pattern;
-        }
-        Self {
-            board,
-            help,
-            buffer,
-            state: State::Idle,
-            answer: Answer::None,
-            now,
-        }
+        let machine = Machine::new(board.now(), help);
+        Self { board, machine }
     }
 
     /// The board.
@@ -110,13 +104,78 @@ impl<B: Board + Pins> Programmer<B> {
     pub fn board_mut(&mut self) -> &mut B {
         &mut self.board
     }
+}
+
+impl Machine {
+    /// A machine fresh from reset. The bus is its owner's to drive.
+    pub(crate) fn new(now: Moment, help: &'static str) -> Self {
+        let mut machine = Self {
+            help,
+            buffer: [0; PAGE_BYTES],
+            state: State::Idle,
+            answer: Answer::None,
+            now,
+        };
+        machine.reset(now);
+        machine
+    }
+
+    /// What a reset makes of it.
+    pub(crate) fn reset(&mut self, now: Moment) {
+        self.now = now;
+        self.state = State::Idle;
+        self.answer = Answer::None;
+        for pattern in self.buffer.chunks_exact_mut(RESET_PATTERN.len()) {
+            pattern.copy_from_slice(&RESET_PATTERN);
+        }
+    }
+
+    /// As [`Device::receive`].
+    pub(crate) fn receive(
+        &mut self,
+        board: &mut (impl Board + Pins),
+        now: Moment,
+        bytes: &[u8],
+    ) -> usize {
+        self.now = now;
+        self.work(board);
+        let mut taken = 0;
+        for &byte in bytes {
+            if matches!(self.state, State::Busy { .. }) || !self.answer.is_sent() {
+                break;
+            }
+            self.take(board, byte);
+            taken += 1;
+        }
+        taken
+    }
+
+    /// As [`Device::transmit`].
+    pub(crate) fn transmit(
+        &mut self,
+        board: &mut impl Board,
+        now: Moment,
+        buffer: &mut [u8],
+    ) -> usize {
+        self.now = now;
+        // An answer that comes before its work is sent before anything else happens.
+        if self.answer.is_sent() {
+            self.work(board);
+        }
+        self.answer.take(&self.buffer, buffer)
+    }
+
+    /// As [`Device::wake_up`].
+    pub(crate) fn wake_up(&self) -> Option<Moment> {
+        matches!(self.state, State::Busy { .. }).then_some(self.now)
+    }
 
     /// Takes one byte; the state is not [`State::Busy`] and there is no answer under way.
-    fn take(&mut self, byte: u8) {
+    fn take(&mut self, board: &mut (impl Board + Pins), byte: u8) {
         match &mut self.state {
             State::Idle => match Start::of(byte) {
                 Start::Nothing => {}
-                Start::Complete(command) => self.run(command, 0),
+                Start::Complete(command) => self.run(board, command, 0),
                 Start::Argument(command) => {
                     let reader = ArgumentReader::new(command);
                     self.state = match command {
@@ -139,7 +198,7 @@ impl<B: Board + Pins> Programmer<B> {
                 Fed::Last(byte) => {
                     let (command, value) = (*command, *value << 8 | u32::from(byte));
                     self.state = State::Idle;
-                    self.run(command, value);
+                    self.run(board, command, value);
                 }
                 Fed::Bad => self.refuse(),
             },
@@ -166,7 +225,7 @@ impl<B: Board + Pins> Programmer<B> {
         self.answer = Answer::letter(ERROR);
     }
 
-    fn run(&mut self, command: Command, argument: u32) {
+    fn run(&mut self, board: &mut (impl Board + Pins), command: Command, argument: u32) {
         match command {
             Command::Hello => self.answer = Answer::hello(),
             Command::Help => self.answer = Answer::text(self.help),
@@ -175,11 +234,11 @@ impl<B: Board + Pins> Programmer<B> {
                 // by its CRC there and here.
                 let address = (argument & 0xFFFF) * PAGE_BYTES as u32;
                 let head = Head::at(instruction::READ, address, AddressWidth::Three);
-                self.board.select(0);
-                self.board.write(head.as_bytes());
-                self.board.start_read(PAGE_BYTES as u32);
-                self.board.finish_read(&mut self.buffer);
-                self.board.deselect();
+                board.select(0);
+                board.write(head.as_bytes());
+                board.start_read(PAGE_BYTES as u32);
+                board.finish_read(&mut self.buffer);
+                board.deselect();
                 self.answer_crc(command);
             }
             Command::Dump => self.answer = Answer::dump(),
@@ -187,24 +246,24 @@ impl<B: Board + Pins> Programmer<B> {
             Command::ProgramPage => {
                 let address = (argument & 0xFFFF) * PAGE_BYTES as u32;
                 let head = Head::at(instruction::PP, address, AddressWidth::Three);
-                self.send(&[instruction::WREN], &[]);
-                self.board.select(0);
-                self.board.write(head.as_bytes());
-                self.board.write(&self.buffer);
-                self.board.deselect();
-                self.wait_ms(PROGRAM_LIMIT_MS, Then::Answer(command));
+                send(board, &[instruction::WREN], &[]);
+                board.select(0);
+                board.write(head.as_bytes());
+                board.write(&self.buffer);
+                board.deselect();
+                self.wait_ms(board, PROGRAM_LIMIT_MS, Then::Answer(command));
             }
             Command::EraseSector => {
                 let address = (argument & 0xFFF) * SECTOR_BYTES as u32;
                 let head = Head::at(instruction::SE, address, AddressWidth::Three);
-                self.send(&[instruction::WREN], &[]);
-                self.send(head.as_bytes(), &[]);
-                self.wait_ms(ERASE_LIMIT_MS, Then::Answer(command));
+                send(board, &[instruction::WREN], &[]);
+                send(board, head.as_bytes(), &[]);
+                self.wait_ms(board, ERASE_LIMIT_MS, Then::Answer(command));
             }
             Command::EraseChip => {
-                self.send(&[instruction::WREN], &[]);
-                self.send(&[instruction::CE], &[]);
-                let deadline = self.board.now().plus_micros(CHIP_ERASE_LIMIT_US);
+                send(board, &[instruction::WREN], &[]);
+                send(board, &[instruction::CE], &[]);
+                let deadline = board.now().plus_micros(CHIP_ERASE_LIMIT_US);
                 self.state = State::Busy {
                     deadline,
                     then: Then::Answer(command),
@@ -212,37 +271,37 @@ impl<B: Board + Pins> Programmer<B> {
             }
             Command::JedecId => {
                 let mut id = [0; 3];
-                self.ask(instruction::RDID, &mut id);
+                ask(board, instruction::RDID, &mut id);
                 self.answer = Answer::bytes(command, &[3, id[0], id[1], id[2]]);
             }
             Command::Status => {
-                let [first, second, third] = self.status();
+                let [first, second, third] = status_registers(board);
                 self.answer = Answer::bytes(command, &[3, first, second, third]);
             }
             Command::Protection => {
-                let Protection { registers, memory } = Protection::judge(self.status());
+                let Protection { registers, memory } = Protection::judge(status_registers(board));
                 self.answer = Answer::bytes(command, &[registers, memory]);
             }
             Command::Protect | Command::Unprotect => {
                 let block_protect = status::BP0 | status::BP1 | status::BP2;
-                let [first, ..] = self.status();
+                let [first, ..] = status_registers(board);
                 let first = match command {
                     Command::Protect => first | block_protect,
                     _ => first & !block_protect,
                 };
-                self.send(&[instruction::WREN], &[]);
-                self.send(&[instruction::WRSR], &[first]);
+                send(board, &[instruction::WREN], &[]);
+                send(board, &[instruction::WRSR], &[first]);
                 self.answer = Answer::letter(command.letter());
-                self.wait_ms(STATUS_LIMIT_MS, Then::ClearComplement);
+                self.wait_ms(board, STATUS_LIMIT_MS, Then::ClearComplement);
             }
             Command::ChipSelect => {
-                self.board.choose_chip_select(argument as u8);
+                board.choose_chip_select(argument as u8);
                 self.answer = Answer::letter(command.letter());
             }
             Command::Output => {
                 let [.., pin, drive] = argument.to_be_bytes();
                 let level = (drive >> 4 != 0).then_some(drive & 0x0F != 0);
-                self.board.drive(pin, level);
+                board.drive(pin, level);
                 self.answer = Answer::letter(command.letter());
             }
             // The reader of the buffer's content ends by itself.
@@ -254,20 +313,20 @@ impl<B: Board + Pins> Programmer<B> {
         self.answer = Answer::crc(command, Crc32::of(&self.buffer));
     }
 
-    fn wait_ms(&mut self, limit_ms: u16, then: Then) {
-        let deadline = self.board.now().plus_millis(limit_ms);
+    fn wait_ms(&mut self, board: &impl Board, limit_ms: u16, then: Then) {
+        let deadline = board.now().plus_millis(limit_ms);
         self.state = State::Busy { deadline, then };
     }
 
     /// Looks once whether the chip is ready, and goes on if it is or its time is over.
-    fn work(&mut self) {
+    fn work(&mut self, board: &mut impl Board) {
         let State::Busy { deadline, then } = self.state else {
             return;
         };
         let mut register = [0];
-        self.ask(instruction::RDSR, &mut register);
+        ask(board, instruction::RDSR, &mut register);
         let is_busy = register[0] & status::WIP != 0;
-        if is_busy && !self.board.now().has_reached(deadline) {
+        if is_busy && !board.now().has_reached(deadline) {
             return;
         }
         self.state = State::Idle;
@@ -275,71 +334,58 @@ impl<B: Board + Pins> Programmer<B> {
             Then::Answer(_) if is_busy => self.answer = Answer::letter(ERROR),
             Then::Answer(command) => self.answer = Answer::letter(command.letter()),
             Then::ClearComplement if !is_busy => {
-                let [_, second, _] = self.status();
-                self.send(&[instruction::WREN], &[]);
-                self.send(&[instruction::WRSR2], &[second & !status::winbond::CMP]);
-                self.wait_ms(STATUS_LIMIT_MS, Then::Nothing);
+                let [_, second, _] = status_registers(board);
+                send(board, &[instruction::WREN], &[]);
+                send(
+                    board,
+                    &[instruction::WRSR2],
+                    &[second & !status::winbond::CMP],
+                );
+                self.wait_ms(board, STATUS_LIMIT_MS, Then::Nothing);
             }
             Then::ClearComplement | Then::Nothing => {}
         }
-    }
-
-    fn send(&mut self, head: &[u8], data: &[u8]) {
-        self.board.select(0);
-        self.board.write(head);
-        self.board.write(data);
-        self.board.deselect();
-    }
-
-    fn ask(&mut self, instruction: u8, answer: &mut [u8]) {
-        self.board.select(0);
-        self.board.write(&[instruction]);
-        self.board.start_read(answer.len() as u32);
-        self.board.finish_read(answer);
-        self.board.deselect();
-    }
-
-    fn status(&mut self) -> [u8; 3] {
-        [instruction::RDSR, instruction::RDSR2, instruction::RDSR3].map(|instruction| {
-            let mut register = [0];
-            self.ask(instruction, &mut register);
-            register[0]
-        })
     }
 }
 
 impl<B: Board + Pins> Device for Programmer<B> {
     fn receive(&mut self, now: Moment, bytes: &[u8]) -> usize {
-        self.now = now;
-        self.work();
-        let mut taken = 0;
-        for &byte in bytes {
-            if matches!(self.state, State::Busy { .. }) || !self.answer.is_sent() {
-                break;
-            }
-            self.take(byte);
-            taken += 1;
-        }
-        taken
+        self.machine.receive(&mut self.board, now, bytes)
     }
 
     fn transmit(&mut self, now: Moment, buffer: &mut [u8]) -> usize {
-        self.now = now;
-        // An answer that comes before its work is sent before anything else happens.
-        if self.answer.is_sent() {
-            self.work();
-        }
-        self.answer.take(&self.buffer, buffer)
+        self.machine.transmit(&mut self.board, now, buffer)
     }
 
     fn wake_up(&self) -> Option<Moment> {
-        matches!(self.state, State::Busy { .. }).then_some(self.now)
+        self.machine.wake_up()
     }
 
     fn reset(&mut self, now: Moment) {
-        self.now = now;
         self.board.deselect();
-        self.state = State::Idle;
-        self.answer = Answer::None;
+        self.machine.reset(now);
     }
+}
+
+fn send(board: &mut impl Board, head: &[u8], data: &[u8]) {
+    board.select(0);
+    board.write(head);
+    board.write(data);
+    board.deselect();
+}
+
+fn ask(board: &mut impl Board, instruction: u8, answer: &mut [u8]) {
+    board.select(0);
+    board.write(&[instruction]);
+    board.start_read(answer.len() as u32);
+    board.finish_read(answer);
+    board.deselect();
+}
+
+fn status_registers(board: &mut impl Board) -> [u8; 3] {
+    [instruction::RDSR, instruction::RDSR2, instruction::RDSR3].map(|instruction| {
+        let mut register = [0];
+        ask(board, instruction, &mut register);
+        register[0]
+    })
 }

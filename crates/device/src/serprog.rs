@@ -214,6 +214,11 @@ impl<B: Board> Programmer<B> {
         &mut self.board
     }
 
+    /// Whether a byte begins a command that this programmer runs.
+    pub(crate) fn begins_command(&self, code: u8) -> bool {
+        Opcode::try_from(code).is_ok_and(|opcode| self.config.commands().has(opcode))
+    }
+
     /// Whether a command is under way: its bytes are not complete or its answer is not fetched.
     pub fn is_busy(&self) -> bool {
         !matches!(self.state, State::Idle | State::Lost { .. })
