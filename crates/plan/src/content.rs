@@ -186,6 +186,7 @@ impl Overwriting<'_> {
             Rewrite::Once => false,
             Rewrite::OnlyToZero => is_blank(new, !self.blank),
             Rewrite::ClearBits => self.clears_bits_only(old, new),
+            Rewrite::Freely => true,
         };
         by_rule || old == new || is_blank(old, self.blank)
     }

@@ -79,6 +79,8 @@ pub enum Rewrite {
     OnlyToZero,
     /// Any bit may be cleared (SPI NOR, STM32 F2/F4).
     ClearBits,
+    /// Anything: what programs a unit erases it first by itself (the bootloaders of Arduino boards).
+    Freely,
 }
 
 /// What moving data costs on this target over this link.

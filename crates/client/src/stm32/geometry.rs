@@ -254,6 +254,7 @@ pub(super) fn to_program(
                 Rewrite::Once => false,
                 Rewrite::OnlyToZero => new.iter().all(|&byte| byte == 0),
                 Rewrite::ClearBits => old.iter().zip(new).all(|(old, new)| old & new == *new),
+                Rewrite::Freely => true,
             };
         if !possible {
             let differs = old.iter().zip(new).position(|(old, new)| old != new);

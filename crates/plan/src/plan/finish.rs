@@ -131,7 +131,7 @@ impl Task<'_> {
         } = self.geometry;
         let unit_bytes = match program.rewrite {
             Rewrite::ClearBits => program.block_bytes,
-            Rewrite::Once | Rewrite::OnlyToZero => program.unit_bytes,
+            Rewrite::Once | Rewrite::OnlyToZero | Rewrite::Freely => program.unit_bytes,
         };
         let mut found = Vec::new();
         for range in outside {

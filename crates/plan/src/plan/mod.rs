@@ -167,7 +167,7 @@ pub fn needs(
     options: &Options,
 ) -> Result<Vec<Need>, PlanError> {
     let task = Task::new(geometry, image, options)?;
-    match options.erase {
+    match task.way() {
         EraseChoice::All => Ok(Vec::new()),
         EraseChoice::None => Ok(task.needs_to_overwrite()),
         EraseChoice::Touched => task.needs_to_erase(),
@@ -181,6 +181,9 @@ pub fn needs(
 /// only where nothing is. After an erase blank blocks are not programmed, nor are blank eighths at
 /// the ends of a block; what is blank inside is, because one command beats two.
 ///
+/// A memory that is rewritten [`Freely`](crate::Rewrite::Freely) is erased only where all of it is
+/// to be: else what differs is programmed over, and nothing else.
+///
 /// # Errors
 /// Why it cannot be done.
 pub fn plan(
@@ -190,7 +193,7 @@ pub fn plan(
     options: &Options,
 ) -> Result<Plan, PlanError> {
     let task = Task::new(geometry, image, options)?;
-    match options.erase {
+    match task.way() {
         EraseChoice::None => task.overwrite(current),
         EraseChoice::Touched | EraseChoice::All => task.erase_and_write(current),
     }

@@ -9,7 +9,7 @@ use super::{Plan, check_image};
 use crate::content::{self, Overwriting};
 use crate::image::{Image, Segment};
 use crate::survey::{Current, Need};
-use crate::{EraseChoice, EraseUnit, Geometry, Options, PlanError, ranges};
+use crate::{EraseChoice, EraseUnit, Geometry, Options, PlanError, Rewrite, ranges};
 
 /// An image to write, checked against the memory it is for.
 pub(super) struct Task<'a> {
@@ -45,6 +45,14 @@ impl<'a> Task<'a> {
             options,
             cells: Cells::new(geometry),
         })
+    }
+
+    /// What is erased: nothing where programming does it.
+    pub(super) fn way(&self) -> EraseChoice {
+        match (self.options.erase, self.geometry.program.rewrite) {
+            (EraseChoice::Touched, Rewrite::Freely) => EraseChoice::None,
+            (erase, _) => erase,
+        }
     }
 
     /// Without an erase everything depends on what is there.

@@ -57,6 +57,26 @@ pub(crate) fn f103() -> Geometry {
     }
 }
 
+/// Like an Arduino behind its bootloader: pages of 128 bytes that programming erases.
+pub(crate) fn arduino() -> Geometry {
+    Geometry {
+        range: 0..30 * KIB,
+        holes: Vec::new(),
+        erased: 0xFF,
+        erase_kinds: vec![kind("page", &[(0, 128, 240, 20)])],
+        program: Program {
+            unit_bytes: 128,
+            block_bytes: 128,
+            rewrite: Rewrite::Freely,
+        },
+        costs: Costs {
+            program_block: ms(20),
+            read_block: ms(12),
+            compare_block: ms(12),
+        },
+    }
+}
+
 /// Like an STM32F407xE: sectors of 16, 64 and 128 KiB.
 pub(crate) fn f407() -> Geometry {
     let start = 0x0800_0000;

@@ -107,6 +107,7 @@ impl Memory {
         let index = at / data.len();
         let allowed = match self.geometry.program.rewrite {
             Rewrite::Once => !self.programmed[index],
+            Rewrite::Freely => true,
             Rewrite::OnlyToZero => {
                 !self.programmed[index] || data.iter().all(|&byte| byte == !blank)
             }

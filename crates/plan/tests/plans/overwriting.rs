@@ -2,7 +2,7 @@
 
 use flashwire_plan::{Current, EraseChoice, Need, Options, PlanError, execute, needs, plan};
 
-use crate::geometries::{f103, f407, g0, l1};
+use crate::geometries::{arduino, f103, f407, g0, l1};
 use crate::memory::Memory;
 use crate::{go_on, image, pattern, survey_and_plan};
 
@@ -106,4 +106,35 @@ fn a_half_word_of_zeros_goes_over_anything_on_an_f1() {
         survey_and_plan(&mut memory, &half_zeros, &no_erase()),
         Err(expected)
     );
+}
+
+#[test]
+fn a_memory_that_erases_as_it_programs_is_never_erased_first() {
+    let mut memory = Memory::full(arduino());
+    let old = memory.content.clone();
+    let image = image(&[(0x100, &pattern(300))]);
+    let plan = survey_and_plan(&mut memory, &image, &Options::default()).unwrap();
+    assert!(plan.erase_units().is_empty());
+    assert_eq!(plan.programs(), [0x100..0x280]);
+    assert_eq!(plan.verifies(), [0x100..0x280]);
+    execute(&plan, &mut memory, &mut go_on).unwrap();
+    assert_eq!(memory.at(&(0x100..0x22C)), pattern(300));
+    assert_eq!(memory.content[..0x100], old[..0x100]);
+    // The last page is not all image: its rest is written back.
+    assert_eq!(memory.content[0x22C..], old[0x22C..]);
+}
+
+#[test]
+fn a_memory_that_erases_as_it_programs_is_erased_where_all_of_it_is_to_be() {
+    let mut memory = Memory::full(arduino());
+    let image = image(&[(0x100, &pattern(0x80))]);
+    let options = Options {
+        erase: EraseChoice::All,
+        ..Options::default()
+    };
+    let plan = survey_and_plan(&mut memory, &image, &options).unwrap();
+    assert_eq!(plan.erase_units().len(), 240);
+    execute(&plan, &mut memory, &mut go_on).unwrap();
+    assert_eq!(memory.at(&(0x100..0x180)), pattern(0x80));
+    assert!(memory.content[0x180..].iter().all(|&byte| byte == 0xFF));
 }

@@ -18,7 +18,8 @@ fn geometry() -> impl Strategy<Value = Geometry> {
     let rewrite = prop_oneof![
         Just(Rewrite::Once),
         Just(Rewrite::OnlyToZero),
-        Just(Rewrite::ClearBits)
+        Just(Rewrite::ClearBits),
+        Just(Rewrite::Freely)
     ];
     let program = (0_u32..6, 1_u64..9, rewrite).prop_map(|(log, blocks, rewrite)| {
         let unit_bytes = 1 << log;
