@@ -203,23 +203,26 @@ impl NewFile {
         Ok(new)
     }
 
-    /// Writes `content`, makes sure that it is on the disk, and gives the file its name.
+    /// Writes the pieces one after the other, makes sure that they are on the disk, and gives the
+    /// file its name.
     ///
     /// # Errors
     /// [`FileError::Unwritable`]; the old file, if there was one, is as it was.
-    pub fn commit(mut self, content: &[u8]) -> Result<(), FileError> {
-        self.write_and_rename(content)
+    pub fn commit(mut self, pieces: &[&[u8]]) -> Result<(), FileError> {
+        self.write_and_rename(pieces)
             .map_err(|source| FileError::Unwritable {
                 path: self.wanted.clone(),
                 source,
             })
     }
 
-    fn write_and_rename(&mut self, content: &[u8]) -> io::Result<()> {
+    fn write_and_rename(&mut self, pieces: &[&[u8]]) -> io::Result<()> {
         let Some(mut file) = self.file.take() else {
             return Ok(());
         };
-        file.write_all(content)?;
+        for piece in pieces {
+            file.write_all(piece)?;
+        }
         if let Some(beside) = &self.beside {
             file.sync_all()?;
             drop(file);
@@ -252,7 +255,7 @@ mod tests {
         let abandoned = NewFile::create(&path).unwrap();
         drop(abandoned);
         assert_eq!(fs::read(&path).unwrap(), b"old");
-        NewFile::create(&path).unwrap().commit(b"new").unwrap();
+        NewFile::create(&path).unwrap().commit(&[b"new"]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(
             fs::read_dir(folder.path()).unwrap().count(),
@@ -278,7 +281,7 @@ mod tests {
         let (target, link) = (folder.path().join("real"), folder.path().join("link"));
         fs::write(&target, b"old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
-        NewFile::create(&link).unwrap().commit(b"new").unwrap();
+        NewFile::create(&link).unwrap().commit(&[b"new"]).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&target).unwrap(), b"new");
     }

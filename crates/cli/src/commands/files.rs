@@ -80,7 +80,7 @@ impl Output {
     /// Writes all of it.
     pub(crate) fn finish(self, content: &[u8], screen: &Screen) -> Result<(), Error> {
         match self {
-            Self::File(file) => Ok(file.commit(content)?),
+            Self::File(file) => Ok(file.commit(&[content])?),
             Self::Stream => screen.data(content),
         }
     }

@@ -147,15 +147,16 @@ impl Job {
                     Backup::Folder { folder, stamp } => free_name(folder, chip, stamp, extension)?,
                 };
                 let format = images::output_format(&path, None);
-                let name = path.display().to_string();
-                let bytes = if *is_whole && format == Format::Binary {
+                let file = NewFile::create(&path)?;
+                if *is_whole && format == Format::Binary {
                     let pieces = current.contents().iter().map(|segment| &segment.data[..]);
-                    pieces.collect::<Vec<_>>().concat()
+                    file.commit(&pieces.collect::<Vec<_>>())?;
                 } else {
+                    let name = path.display().to_string();
                     let content = worth_keeping(current, *erased).cloned().collect();
-                    images::to_bytes(&images::of(content)?, format, *erased, &name)?
-                };
-                NewFile::create(&path)?.commit(&bytes)?;
+                    let bytes = images::to_bytes(&images::of(content)?, format, *erased, &name)?;
+                    file.commit(&[&bytes])?;
+                }
                 Ok(Kept::In(path))
             }
         }
