@@ -158,18 +158,20 @@ impl Board for Uno {
         Moment::from_micros(self.micros)
     }
 
+    #[inline(never)]
     fn select(&mut self, line: u8) {
         let pin = CHIP_SELECTS.get(usize::from(line)).copied().unwrap_or(SS_PIN);
         self.chip_select = self.chosen.unwrap_or(pin);
         set_level(self.chip_select, false);
     }
 
+    #[inline(never)]
     fn deselect(&mut self) {
         self.ahead.stop();
         set_level(self.chip_select, true);
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             SPDR.write(byte);
@@ -179,17 +181,20 @@ impl Board for Uno {
         SPDR.read();
     }
 
+    #[inline(never)]
     fn start_read(&mut self, count: u32) {
         self.ahead.left = count;
         self.ahead.begin();
     }
 
+    #[inline(never)]
     fn finish_read(&mut self, out: &mut [u8]) {
         for slot in out {
             *slot = self.ahead.next();
         }
     }
 
+    #[inline(never)]
     fn set_clock(&mut self, hz: u32) -> u32 {
         // SPI2X, SPR1 and SPR0 for the clock divided by 2 to 128. DS40002061B, table 19-5.
         const DIVIDERS: [(u8, u8); 7] =
@@ -208,6 +213,7 @@ impl Board for Uno {
         actual_hz
     }
 
+    #[inline(never)]
     fn set_outputs(&mut self, driven: bool) {
         self.deselect();
         if driven {
