@@ -64,6 +64,15 @@ const STM32F103: Bundled = Bundled {
     },
 };
 
+/// Of an Arduino Uno or Nano. It has 32 KiB of flash and 2 KiB of RAM.
+const ATMEGA328P: Bundled = Bundled {
+    chip: "atmega328p",
+    budget: Budget {
+        flash_bytes: 16 * 1024,
+        ram_bytes: 1536,
+    },
+};
+
 const FIRMWARE: &[Firmware] = &[
     Firmware {
         folder: "examples/blinky-f103",
@@ -119,6 +128,15 @@ const FIRMWARE: &[Firmware] = &[
         image: "crates/flashwire/images/serprog-stm32f103-single-buffered.bin",
         format: Format::Binary,
         bundled: Some(STM32F103),
+    },
+    Firmware {
+        folder: "firmware/atmega328p",
+        program: "programmer-atmega328p",
+        features: "",
+        target: "avr-none",
+        image: "crates/flashwire/images/programmer-atmega328p.bin",
+        format: Format::Binary,
+        bundled: Some(ATMEGA328P),
     },
 ];
 

@@ -14,6 +14,13 @@ const PYTHON_PACKAGES: &str = "tests/requirements.txt";
 /// Compilation targets besides the machine's own.
 const TARGETS: [&str; 2] = ["thumbv7m-none-eabi", "wasm32-unknown-unknown"];
 
+/// What compiles for AVR. No stable toolchain does: there is no `core` for it, and interrupt handlers
+/// have an ABI of their own. The date stands in [`AVR_FOLDER`] too.
+const AVR_TOOLCHAIN: &str = "nightly-2026-05-20";
+
+/// Where it is used, from the root.
+const AVR_FOLDER: &str = "firmware/atmega328p";
+
 /// A program that the tests run, and the Debian package that it comes in.
 struct Program {
     name: &'static str,
@@ -40,6 +47,11 @@ const PROGRAMS: &[Program] = &[
     Program {
         name: "busybox",
         package: "busybox-static",
+    },
+    // The linker of the ATmega328P's image.
+    Program {
+        name: "avr-gcc",
+        package: "gcc-avr",
     },
     // The judge of the I2C buses that the preload library stands for.
     Program {
@@ -77,6 +89,8 @@ pub(crate) struct Missing {
     packages: Vec<&'static str>,
     /// Compilation targets.
     targets: Vec<&'static str>,
+    /// [`AVR_TOOLCHAIN`], or the sources of `core` in it.
+    avr_toolchain: bool,
     /// There is no kernel in [`kernel_folder`].
     kernel: bool,
     /// The folder of Python packages is not as [`PYTHON_PACKAGES`] wants it.
@@ -115,6 +129,7 @@ impl Missing {
         Ok(Self {
             packages,
             targets,
+            avr_toolchain: !has_avr_toolchain(root),
             kernel: !kernel_folder(root).join("boot").is_dir(),
             python: !python_is_complete(root),
         })
@@ -165,6 +180,12 @@ impl Missing {
             let mut add = run::command("rustup", root);
             add.args(["target", "add"]).args(&self.targets);
             commands.push(add);
+        }
+        if self.avr_toolchain {
+            let mut install = run::command("rustup", root);
+            install.args(["toolchain", "install", AVR_TOOLCHAIN]);
+            install.args(["--profile", "minimal", "--component", "rust-src"]);
+            commands.push(install);
         }
         if self.kernel {
             let mut unpack = run::command("sh", root);
@@ -219,6 +240,15 @@ fn has_target(root: &Path, target: &str) -> Result<bool> {
     Ok(Path::new(folder.trim()).is_dir())
 }
 
+fn has_avr_toolchain(root: &Path) -> bool {
+    let mut rustc = run::command("rustc", &root.join(AVR_FOLDER));
+    let Ok(sysroot) = run::output(rustc.args(["--print", "sysroot"])) else {
+        return false;
+    };
+    let core = Path::new(sysroot.trim()).join("lib/rustlib/src/rust/library/core");
+    core.is_dir()
+}
+
 /// A copy of [`PYTHON_PACKAGES`] as it was when they were installed: written last.
 fn installed_packages(root: &Path) -> PathBuf {
     python_folder(root).join("requirements.txt")
@@ -240,6 +270,7 @@ mod tests {
         let missing = Missing {
             packages: vec!["g++", "stm32flash"],
             targets: vec!["thumbv7m-none-eabi"],
+            avr_toolchain: true,
             kernel: true,
             python: true,
         };
@@ -247,14 +278,22 @@ mod tests {
         for part in [
             "apt-get install -y --no-install-recommends g++ stm32flash",
             "rustup target add thumbv7m-none-eabi",
+            "rustup toolchain install nightly-2026-05-20 --profile minimal --component rust-src",
             "apt-get download $(apt-cache depends linux-image-amd64",
             "python3 -m venv --clear /r/target/python",
             "/r/target/python/bin/pip install --quiet --requirement tests/requirements.txt",
         ] {
             assert!(line.contains(part), "{part} is not in {line}");
         }
-        assert_eq!(line.matches(" && ").count(), 10);
+        assert_eq!(line.matches(" && ").count(), 11);
         assert_eq!(Missing::default().line(root), "");
+    }
+
+    #[test]
+    fn the_toolchain_for_avr_is_the_one_of_its_folder() {
+        let file = crate::root().join(AVR_FOLDER).join("rust-toolchain.toml");
+        let channel = format!("channel = {AVR_TOOLCHAIN:?}");
+        assert!(fs::read_to_string(file).unwrap().contains(&channel));
     }
 
     #[test]

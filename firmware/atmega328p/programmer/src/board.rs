@@ -60,7 +60,13 @@ impl Uno {
             ticks: 0,
             chip_select: SS_PIN,
             chosen: None,
-            ahead: Ahead { bytes: [0; AHEAD_BYTES as usize], head: 0, tail: 0, left: 0, running: false },
+            ahead: Ahead {
+                bytes: [0; AHEAD_BYTES as usize],
+                head: 0,
+                tail: 0,
+                left: 0,
+                running: false,
+            },
         };
         uno.set_outputs(false);
         uno
@@ -111,7 +117,10 @@ impl Ahead {
                 self.collect();
             }
         }
-        let byte = self.bytes.get(usize::from(self.tail % AHEAD_BYTES)).copied();
+        let byte = self
+            .bytes
+            .get(usize::from(self.tail % AHEAD_BYTES))
+            .copied();
         self.tail = self.tail.wrapping_add(1);
         if !self.running {
             self.begin();
@@ -143,13 +152,21 @@ fn port(pin: u8) -> Option<(Register, Register, u8)> {
 
 fn set_level(pin: u8, high: bool) {
     if let Some((output, _, bit)) = port(pin) {
-        if high { output.set(bit) } else { output.clear(bit) }
+        if high {
+            output.set(bit)
+        } else {
+            output.clear(bit)
+        }
     }
 }
 
 fn set_direction(pin: u8, is_output: bool) {
     if let Some((_, direction, bit)) = port(pin) {
-        if is_output { direction.set(bit) } else { direction.clear(bit) }
+        if is_output {
+            direction.set(bit)
+        } else {
+            direction.clear(bit)
+        }
     }
 }
 
@@ -160,7 +177,10 @@ impl Board for Uno {
 
     #[inline(never)]
     fn select(&mut self, line: u8) {
-        let pin = CHIP_SELECTS.get(usize::from(line)).copied().unwrap_or(SS_PIN);
+        let pin = CHIP_SELECTS
+            .get(usize::from(line))
+            .copied()
+            .unwrap_or(SS_PIN);
         self.chip_select = self.chosen.unwrap_or(pin);
         set_level(self.chip_select, false);
     }
@@ -197,8 +217,7 @@ impl Board for Uno {
     #[inline(never)]
     fn set_clock(&mut self, hz: u32) -> u32 {
         // SPI2X, SPR1 and SPR0 for the clock divided by 2 to 128. DS40002061B, table 19-5.
-        const DIVIDERS: [(u8, u8); 7] =
-            [(1, 0), (0, 0), (1, 1), (0, 1), (1, 2), (0, 2), (0, 3)];
+        const DIVIDERS: [(u8, u8); 7] = [(1, 0), (0, 0), (1, 1), (0, 1), (1, 2), (0, 2), (0, 3)];
         let mut actual_hz = FASTEST_HZ;
         let mut setting = DIVIDERS[0];
         for slower in DIVIDERS.into_iter().skip(1) {

@@ -12,6 +12,7 @@
 
 mod board;
 mod registers;
+mod start;
 mod uart;
 
 use core::arch::asm;
@@ -50,7 +51,9 @@ enum Protocol {
 /// a half-sent argument.
 fn first_command() -> Protocol {
     loop {
-        let Some(&byte) = uart::arrived().first() else { continue };
+        let Some(&byte) = uart::arrived().first() else {
+            continue;
+        };
         if !matches!(Start::of(byte), Start::Nothing) {
             return Protocol::Nfd;
         }
@@ -114,7 +117,6 @@ fn serve(mut programmer: impl OnUno) -> ! {
     }
 }
 
-#[unsafe(no_mangle)]
 extern "C" fn main() -> ! {
     uart::start();
     let uno = Uno::new();

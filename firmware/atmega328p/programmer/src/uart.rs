@@ -39,15 +39,18 @@ static RING: Ring = Ring {
     tail: UnsafeCell::new(0),
 };
 
-/// USART_RX, "Rx complete". DS40002061B, table 12-6: vector 19, which avr-libc counts from 0.
-#[unsafe(no_mangle)]
-extern "avr-interrupt" fn __vector_18() {
+/// USART_RX, "Rx complete". DS40002061B, table 12-6: vector 19.
+pub(crate) extern "avr-interrupt" fn received() {
     let byte = UDR0.read();
     // SAFETY: nothing else writes `head` or `bytes`, and `head` is an index of eight bits into 256
     // bytes. A host that overruns the ring loses what was in it; nothing else suffers.
     unsafe {
         let head = RING.head.get().read_volatile();
-        RING.bytes.get().cast::<u8>().add(head.into()).write_volatile(byte);
+        RING.bytes
+            .get()
+            .cast::<u8>()
+            .add(head.into())
+            .write_volatile(byte);
         RING.head.get().write_volatile(head.wrapping_add(1));
     }
 }
@@ -71,7 +74,11 @@ pub(crate) fn arrived() -> &'static [u8] {
     // the slice ends at the ring's end.
     unsafe {
         let (head, tail) = (RING.head.get().read_volatile(), *RING.tail.get());
-        let end = if head >= tail { usize::from(head) } else { RING_BYTES };
+        let end = if head >= tail {
+            usize::from(head)
+        } else {
+            RING_BYTES
+        };
         let first = RING.bytes.get().cast::<u8>().add(tail.into());
         core::slice::from_raw_parts(first, end - usize::from(tail))
     }
