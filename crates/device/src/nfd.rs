@@ -16,22 +16,23 @@ mod answer;
 
 use flashwire_protocol::crc32::Crc32;
 use flashwire_protocol::nfd::{
-    ArgumentReader, Command, ERROR, Fed, PAGE_BYTES, Protection, RESET_PATTERN, SECTOR_BYTES, Start,
+    ArgumentReader, Command, ERROR, Fed, HELLO_TEXT, PAGE_BYTES, Protection, RESET_PATTERN,
+    SECTOR_BYTES,
 };
-use flashwire_protocol::spinor::{AddressWidth, Head, instruction, status};
+use flashwire_protocol::spinor::{instruction, status};
 
 use crate::{Board, Device, Moment};
 use answer::Answer;
 
-/// Longest page program, in milliseconds, before the chip is given up. Datasheet maxima lie at 3 ms
+/// Longest page program, in microseconds, before the chip is given up. Datasheet maxima lie at 3 ms
 /// (W25Q64JV, section 9.6) and 5 ms (MX25L6436E, AC characteristics).
-const PROGRAM_LIMIT_MS: u16 = 100;
-/// Longest sector erase, in milliseconds. The datasheet maximum is 400 ms (W25Q64JV, section 9.6);
+const PROGRAM_LIMIT_US: u32 = 100_000;
+/// Longest sector erase, in microseconds. The datasheet maximum is 400 ms (W25Q64JV, section 9.6);
 /// the original client waits for three seconds.
-const ERASE_LIMIT_MS: u16 = 2_500;
-/// Longest status register write, in milliseconds. 15 ms at most (W25Q64JV, section 9.6), 40 ms on
+const ERASE_LIMIT_US: u32 = 2_500_000;
+/// Longest status register write, in microseconds. 15 ms at most (W25Q64JV, section 9.6), 40 ms on
 /// older parts.
-const STATUS_LIMIT_MS: u16 = 200;
+const STATUS_LIMIT_US: u32 = 200_000;
 /// Longest chip erase, in microseconds: 400 s, the datasheet maximum of 16 MiB parts with room
 /// (W25Q128JV, section 9.6: 200 s).
 const CHIP_ERASE_LIMIT_US: u32 = 400_000_000;
@@ -63,14 +64,13 @@ pub(crate) struct Machine {
 enum State {
     /// The next byte starts a command or is ignored.
     Idle,
-    /// Digits of a number.
+    /// Digits of the argument. `value` is what has come of a number, in the sixteen bits that the
+    /// sketch keeps of it, or how many bytes have come of the buffer's content.
     Argument {
         command: Command,
         reader: ArgumentReader,
-        value: u32,
+        value: u16,
     },
-    /// Digits of the buffer's content.
-    Filling { reader: ArgumentReader, filled: u16 },
     /// The chip works; `then` comes after it.
     Busy { deadline: Moment, then: Then },
 }
@@ -113,7 +113,7 @@ impl Machine {
             help,
             buffer: [0; PAGE_BYTES],
             state: State::Idle,
-            answer: Answer::None,
+            answer: Answer::NONE,
             now,
         };
         machine.reset(now);
@@ -124,7 +124,7 @@ impl Machine {
     pub(crate) fn reset(&mut self, now: Moment) {
         self.now = now;
         self.state = State::Idle;
-        self.answer = Answer::None;
+        self.answer = Answer::NONE;
         for pattern in self.buffer.chunks_exact_mut(RESET_PATTERN.len()) {
             pattern.copy_from_slice(&RESET_PATTERN);
         }
@@ -173,114 +173,94 @@ impl Machine {
     /// Takes one byte; the state is not [`State::Busy`] and there is no answer under way.
     fn take(&mut self, board: &mut (impl Board + Pins), byte: u8) {
         match &mut self.state {
-            State::Idle => match Start::of(byte) {
-                Start::Nothing => {}
-                Start::Complete(command) => self.run(board, command, 0),
-                Start::Argument(command) => {
-                    let reader = ArgumentReader::new(command);
-                    self.state = match command {
-                        Command::Fill => State::Filling { reader, filled: 0 },
-                        _ => State::Argument {
-                            command,
-                            reader,
-                            value: 0,
-                        },
+            State::Idle => {
+                let Some(command) = Command::from_letter(byte) else {
+                    return;
+                };
+                let reader = ArgumentReader::new(command);
+                if reader.is_complete() {
+                    self.run(board, command, 0);
+                } else {
+                    self.state = State::Argument {
+                        command,
+                        reader,
+                        value: 0,
                     };
                 }
-            },
+            }
             State::Argument {
                 command,
                 reader,
                 value,
             } => match reader.feed(byte) {
                 Fed::More => {}
-                Fed::Byte(byte) => *value = *value << 8 | u32::from(byte),
-                Fed::Last(byte) => {
-                    let (command, value) = (*command, *value << 8 | u32::from(byte));
-                    self.state = State::Idle;
-                    self.run(board, command, value);
-                }
-                Fed::Bad => self.refuse(),
-            },
-            State::Filling { reader, filled } => match reader.feed(byte) {
-                Fed::More => {}
                 Fed::Byte(byte) | Fed::Last(byte) => {
-                    if let Some(slot) = self.buffer.get_mut(usize::from(*filled)) {
-                        *slot = byte;
+                    if let Command::Fill = command {
+                        if let Some(slot) = self.buffer.get_mut(usize::from(*value)) {
+                            *slot = byte;
+                        }
+                        *value += 1;
+                    } else {
+                        *value = *value << 8 | u16::from(byte);
                     }
-                    *filled += 1;
-                    if usize::from(*filled) >= PAGE_BYTES {
+                    if reader.is_complete() {
+                        let (command, value) = (*command, *value);
                         self.state = State::Idle;
-                        self.answer_crc(Command::Fill);
+                        self.run(board, command, value);
                     }
                 }
-                Fed::Bad => self.refuse(),
+                Fed::Bad => {
+                    self.state = State::Idle;
+                    self.answer = Answer::letter(ERROR);
+                }
             },
             State::Busy { .. } => {}
         }
     }
 
-    fn refuse(&mut self) {
-        self.state = State::Idle;
-        self.answer = Answer::letter(ERROR);
-    }
-
-    fn run(&mut self, board: &mut (impl Board + Pins), command: Command, argument: u32) {
+    fn run(&mut self, board: &mut (impl Board + Pins), command: Command, argument: u16) {
+        // Sixteen bits of a page number, twelve of a sector number, as in the sketch: a client that
+        // asks for more finds the wrong page by its CRC there and here.
+        let page = match command {
+            Command::EraseSector => argument * (SECTOR_BYTES / PAGE_BYTES) as u16,
+            _ => argument,
+        };
+        let [high, low] = page.to_be_bytes();
+        let at_page = |instruction| [instruction, high, low, 0];
         match command {
-            Command::Hello => self.answer = Answer::hello(),
+            Command::Hello => self.answer = Answer::text(HELLO_TEXT),
             Command::Help => self.answer = Answer::text(self.help),
+            Command::Dump => self.answer = Answer::dump(),
             Command::ReadPage => {
-                // Sixteen bits, as in the sketch: a client that asks for more finds the wrong page
-                // by its CRC there and here.
-                let address = (argument & 0xFFFF) * PAGE_BYTES as u32;
-                let head = Head::at(instruction::READ, address, AddressWidth::Three);
-                board.select(0);
-                board.write(head.as_bytes());
-                board.start_read(PAGE_BYTES as u32);
-                board.finish_read(&mut self.buffer);
-                board.deselect();
+                ask(board, &at_page(instruction::READ), &mut self.buffer);
                 self.answer_crc(command);
             }
-            Command::Dump => self.answer = Answer::dump(),
-            Command::BufferCrc => self.answer_crc(command),
+            Command::BufferCrc | Command::Fill => self.answer_crc(command),
             Command::ProgramPage => {
-                let address = (argument & 0xFFFF) * PAGE_BYTES as u32;
-                let head = Head::at(instruction::PP, address, AddressWidth::Three);
-                send(board, &[instruction::WREN], &[]);
-                board.select(0);
-                board.write(head.as_bytes());
-                board.write(&self.buffer);
-                board.deselect();
-                self.wait_ms(board, PROGRAM_LIMIT_MS, Then::Answer(command));
+                change(board, &at_page(instruction::PP), &self.buffer);
+                self.wait(board, PROGRAM_LIMIT_US, Then::Answer(command));
             }
             Command::EraseSector => {
-                let address = (argument & 0xFFF) * SECTOR_BYTES as u32;
-                let head = Head::at(instruction::SE, address, AddressWidth::Three);
-                send(board, &[instruction::WREN], &[]);
-                send(board, head.as_bytes(), &[]);
-                self.wait_ms(board, ERASE_LIMIT_MS, Then::Answer(command));
+                change(board, &at_page(instruction::SE), &[]);
+                self.wait(board, ERASE_LIMIT_US, Then::Answer(command));
             }
             Command::EraseChip => {
-                send(board, &[instruction::WREN], &[]);
-                send(board, &[instruction::CE], &[]);
-                let deadline = board.now().plus_micros(CHIP_ERASE_LIMIT_US);
-                self.state = State::Busy {
-                    deadline,
-                    then: Then::Answer(command),
-                };
+                change(board, &[instruction::CE], &[]);
+                self.wait(board, CHIP_ERASE_LIMIT_US, Then::Answer(command));
             }
             Command::JedecId => {
-                let mut id = [0; 3];
-                ask(board, instruction::RDID, &mut id);
-                self.answer = Answer::bytes(command, &[3, id[0], id[1], id[2]]);
+                let mut content = [3, 0, 0, 0];
+                let [_, id @ ..] = &mut content;
+                ask(board, &[instruction::RDID], id);
+                self.answer = Answer::bytes(command, content, 4);
             }
             Command::Status => {
                 let [first, second, third] = status_registers(board);
-                self.answer = Answer::bytes(command, &[3, first, second, third]);
+                self.answer = Answer::bytes(command, [3, first, second, third], 4);
             }
             Command::Protection => {
                 let Protection { registers, memory } = Protection::judge(status_registers(board));
-                self.answer = Answer::bytes(command, &[registers, memory]);
+                self.answer = Answer::bytes(command, [registers, memory, 0, 0], 2);
             }
             Command::Protect | Command::Unprotect => {
                 let block_protect = status::BP0 | status::BP1 | status::BP2;
@@ -289,32 +269,29 @@ impl Machine {
                     Command::Protect => first | block_protect,
                     _ => first & !block_protect,
                 };
-                send(board, &[instruction::WREN], &[]);
-                send(board, &[instruction::WRSR], &[first]);
+                change(board, &[instruction::WRSR, first], &[]);
                 self.answer = Answer::letter(command.letter());
-                self.wait_ms(board, STATUS_LIMIT_MS, Then::ClearComplement);
+                self.wait(board, STATUS_LIMIT_US, Then::ClearComplement);
             }
             Command::ChipSelect => {
-                board.choose_chip_select(argument as u8);
+                board.choose_chip_select(low);
                 self.answer = Answer::letter(command.letter());
             }
             Command::Output => {
-                let [.., pin, drive] = argument.to_be_bytes();
-                let level = (drive >> 4 != 0).then_some(drive & 0x0F != 0);
-                board.drive(pin, level);
+                let level = (low >> 4 != 0).then_some(low & 0x0F != 0);
+                board.drive(high, level);
                 self.answer = Answer::letter(command.letter());
             }
-            // The reader of the buffer's content ends by itself.
-            Command::Fill => {}
         }
     }
 
     fn answer_crc(&mut self, command: Command) {
-        self.answer = Answer::crc(command, Crc32::of(&self.buffer));
+        let crc = Crc32::of(&self.buffer);
+        self.answer = Answer::crc(command, crc);
     }
 
-    fn wait_ms(&mut self, board: &impl Board, limit_ms: u16, then: Then) {
-        let deadline = board.now().plus_millis(limit_ms);
+    fn wait(&mut self, board: &impl Board, limit_us: u32, then: Then) {
+        let deadline = board.now().plus_micros(limit_us);
         self.state = State::Busy { deadline, then };
     }
 
@@ -323,9 +300,8 @@ impl Machine {
         let State::Busy { deadline, then } = self.state else {
             return;
         };
-        let mut register = [0];
-        ask(board, instruction::RDSR, &mut register);
-        let is_busy = register[0] & status::WIP != 0;
+        let [first, second, _] = status_registers(board);
+        let is_busy = first & status::WIP != 0;
         if is_busy && !board.now().has_reached(deadline) {
             return;
         }
@@ -334,14 +310,9 @@ impl Machine {
             Then::Answer(_) if is_busy => self.answer = Answer::letter(ERROR),
             Then::Answer(command) => self.answer = Answer::letter(command.letter()),
             Then::ClearComplement if !is_busy => {
-                let [_, second, _] = status_registers(board);
-                send(board, &[instruction::WREN], &[]);
-                send(
-                    board,
-                    &[instruction::WRSR2],
-                    &[second & !status::winbond::CMP],
-                );
-                self.wait_ms(board, STATUS_LIMIT_MS, Then::Nothing);
+                let second = second & !status::winbond::CMP;
+                change(board, &[instruction::WRSR2, second], &[]);
+                self.wait(board, STATUS_LIMIT_US, Then::Nothing);
             }
             Then::ClearComplement | Then::Nothing => {}
         }
@@ -367,25 +338,30 @@ impl<B: Board + Pins> Device for Programmer<B> {
     }
 }
 
-fn send(board: &mut impl Board, head: &[u8], data: &[u8]) {
+/// Sends an instruction that changes the chip, after the one that allows it.
+fn change(board: &mut impl Board, head: &[u8], data: &[u8]) {
+    board.select(0);
+    board.write(&[instruction::WREN]);
+    board.deselect();
     board.select(0);
     board.write(head);
     board.write(data);
     board.deselect();
 }
 
-fn ask(board: &mut impl Board, instruction: u8, answer: &mut [u8]) {
+fn ask(board: &mut impl Board, head: &[u8], answer: &mut [u8]) {
     board.select(0);
-    board.write(&[instruction]);
+    board.write(head);
     board.start_read(answer.len() as u32);
     board.finish_read(answer);
     board.deselect();
 }
 
 fn status_registers(board: &mut impl Board) -> [u8; 3] {
-    [instruction::RDSR, instruction::RDSR2, instruction::RDSR3].map(|instruction| {
-        let mut register = [0];
-        ask(board, instruction, &mut register);
-        register[0]
-    })
+    let mut registers = [instruction::RDSR, instruction::RDSR2, instruction::RDSR3];
+    for register in &mut registers {
+        let instruction = *register;
+        ask(board, &[instruction], core::slice::from_mut(register));
+    }
+    registers
 }

@@ -35,6 +35,8 @@ pub const ERROR: u8 = b'!';
 pub const RESYNC: u8 = b'\n';
 /// The name in the sketch's answer to [`Command::Hello`].
 pub const VERSION_TEXT: &str = "SPI Flash programmer v1.0";
+/// The answer to [`Command::Hello`]: greeting, name, line end and again the greeting.
+pub const HELLO_TEXT: &str = ">SPI Flash programmer v1.0\r\n>";
 /// What ends the answers to [`Command::Help`], [`Command::Dump`] and [`Command::BufferCrc`].
 pub const LINE_END: &str = "\r\n";
 /// Digits of a CRC in an answer.

@@ -1,136 +1,104 @@
 //! The answer that is being sent.
 
-use flashwire_protocol::nfd::{Command, LINE_END, PAGE_BYTES, VERSION_TEXT, digits};
+use flashwire_protocol::nfd::{Command, LINE_END, PAGE_BYTES, digits};
 
-/// An answer and how much of it is sent. Long ones are made as they go: there is no room for 515
-/// bytes beside the page buffer.
-pub(super) enum Answer {
-    /// Nothing.
+/// An answer and how much of it is sent. Digits are made as they go: there is no room for 515 bytes
+/// beside the page buffer.
+pub(super) struct Answer {
+    content: Content,
+    /// Whether a line end follows.
+    is_line: bool,
+    sent: u16,
+}
+
+enum Content {
+    /// Nothing at all.
     None,
-    /// Letter and digits.
-    Short {
-        bytes: [u8; Self::SHORT_BYTES],
-        len: u8,
-        sent: u8,
-    },
-    /// Greeting, text, line end and again the greeting.
-    Hello { sent: u8 },
     /// A text.
-    Text { text: &'static str, sent: u16 },
-    /// Letter, the page buffer in digits, line end.
-    Dump { sent: u16 },
+    Text(&'static str),
+    /// The letter and the first bytes of these in digits.
+    Bytes { letter: u8, bytes: [u8; 4], len: u8 },
+    /// The letter and the page buffer in digits.
+    Page,
 }
 
 impl Answer {
-    /// Letter, eight digits, line end.
-    const SHORT_BYTES: usize = 11;
+    /// Nothing.
+    pub(super) const NONE: Self = Self::of(Content::None, false);
 
-    fn short(command: u8, content: &[u8], end: &str) -> Self {
-        let mut bytes = [0; Self::SHORT_BYTES];
-        let text = content.iter().flat_map(|&byte| digits(byte));
-        let whole = core::iter::once(command).chain(text).chain(end.bytes());
-        let mut len = 0;
-        for (slot, byte) in bytes.iter_mut().zip(whole) {
-            *slot = byte;
-            len += 1;
-        }
-        Self::Short {
-            bytes,
-            len,
+    const fn of(content: Content, is_line: bool) -> Self {
+        Self {
+            content,
+            is_line,
             sent: 0,
         }
     }
 
     /// A letter alone.
     pub(super) fn letter(letter: u8) -> Self {
-        Self::short(letter, &[], "")
+        let (bytes, len) = ([0; 4], 0);
+        Self::of(Content::Bytes { letter, bytes, len }, false)
     }
 
-    /// A letter and up to four bytes in digits.
-    pub(super) fn bytes(command: Command, content: &[u8]) -> Self {
-        Self::short(command.letter(), content, "")
+    /// A letter and the first `len` of `bytes` in digits.
+    pub(super) fn bytes(command: Command, bytes: [u8; 4], len: u8) -> Self {
+        let letter = command.letter();
+        Self::of(Content::Bytes { letter, bytes, len }, false)
     }
 
     /// A letter and a CRC.
     pub(super) fn crc(command: Command, crc: u32) -> Self {
-        let end = if matches!(command, Command::BufferCrc) {
-            LINE_END
-        } else {
-            ""
-        };
-        Self::short(command.letter(), &crc.to_be_bytes(), end)
-    }
-
-    pub(super) const fn hello() -> Self {
-        Self::Hello { sent: 0 }
+        let mut answer = Self::bytes(command, crc.to_be_bytes(), 4);
+        answer.is_line = matches!(command, Command::BufferCrc);
+        answer
     }
 
     pub(super) const fn text(text: &'static str) -> Self {
-        Self::Text { text, sent: 0 }
+        Self::of(Content::Text(text), false)
     }
 
     pub(super) const fn dump() -> Self {
-        Self::Dump { sent: 0 }
+        Self::of(Content::Page, true)
     }
 
     /// Whether nothing of it is left.
     pub(super) const fn is_sent(&self) -> bool {
-        matches!(self, Self::None)
+        matches!(self.content, Content::None)
     }
 
     /// Moves as much as fits to the front of `out`; returns how many bytes.
     pub(super) fn take(&mut self, page: &[u8; PAGE_BYTES], out: &mut [u8]) -> usize {
         let mut taken = 0;
         for slot in out {
-            let Some(byte) = self.next(page) else { break };
+            let Some(byte) = self.peek(page) else { break };
             *slot = byte;
+            self.sent += 1;
             taken += 1;
         }
         if self.peek(page).is_none() {
-            *self = Self::None;
+            self.content = Content::None;
         }
         taken
     }
 
-    fn next(&mut self, page: &[u8; PAGE_BYTES]) -> Option<u8> {
-        let byte = self.peek(page)?;
-        match self {
-            Self::None => {}
-            Self::Short { sent, .. } | Self::Hello { sent } => *sent += 1,
-            Self::Text { sent, .. } | Self::Dump { sent } => *sent += 1,
-        }
-        Some(byte)
-    }
-
     /// The byte to send next.
     fn peek(&self, page: &[u8; PAGE_BYTES]) -> Option<u8> {
-        match self {
-            Self::None => None,
-            Self::Short { bytes, len, sent } => {
-                if sent < len {
-                    bytes.get(usize::from(*sent)).copied()
-                } else {
-                    None
-                }
+        let (letter, bytes) = match &self.content {
+            Content::None => return None,
+            Content::Text(text) => return text.as_bytes().get(usize::from(self.sent)).copied(),
+            Content::Bytes { letter, bytes, len } => {
+                (*letter, bytes.get(..usize::from(*len)).unwrap_or_default())
             }
-            Self::Hello { sent } => {
-                let greeting = || core::iter::once(Command::Hello.letter());
-                let text = VERSION_TEXT.bytes().chain(LINE_END.bytes());
-                greeting()
-                    .chain(text)
-                    .chain(greeting())
-                    .nth(usize::from(*sent))
-            }
-            Self::Text { text, sent } => text.as_bytes().get(usize::from(*sent)).copied(),
-            Self::Dump { sent } => {
-                let Some(digit) = usize::from(*sent).checked_sub(1) else {
-                    return Some(Command::Dump.letter());
-                };
-                match page.get(digit / 2) {
-                    Some(&byte) => digits(byte).get(digit % 2).copied(),
-                    None => LINE_END.as_bytes().get(digit - 2 * PAGE_BYTES).copied(),
-                }
-            }
+            Content::Page => (Command::Dump.letter(), page.as_slice()),
+        };
+        let Some(digit) = usize::from(self.sent).checked_sub(1) else {
+            return Some(letter);
+        };
+        if let Some(&byte) = bytes.get(digit / 2) {
+            let [high, low] = digits(byte);
+            return Some(if digit % 2 == 0 { high } else { low });
         }
+        let end = if self.is_line { LINE_END } else { "" };
+        end.as_bytes().get(digit - 2 * bytes.len()).copied()
     }
 }

@@ -231,7 +231,8 @@ pub enum Fed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArgumentReader {
     digits_left: u16,
-    high: Option<u8>,
+    /// The first digit of a byte, when an odd number of digits is left.
+    high: u8,
 }
 
 impl ArgumentReader {
@@ -239,8 +240,13 @@ impl ArgumentReader {
     pub const fn new(command: Command) -> Self {
         Self {
             digits_left: command.digits() as u16,
-            high: None,
+            high: 0,
         }
+    }
+
+    /// Whether nothing is missing.
+    pub const fn is_complete(&self) -> bool {
+        self.digits_left == 0
     }
 
     /// Takes the next byte.
@@ -248,14 +254,15 @@ impl ArgumentReader {
         let Some(value) = digit_value(byte) else {
             return Fed::Bad;
         };
+        let value = self.high << 4 | value;
+        self.high = value;
         self.digits_left = self.digits_left.saturating_sub(1);
-        match self.high.take() {
-            None => {
-                self.high = Some(value);
-                Fed::More
-            }
-            Some(high) if self.digits_left == 0 => Fed::Last(high << 4 | value),
-            Some(high) => Fed::Byte(high << 4 | value),
+        if self.digits_left % 2 == 1 {
+            Fed::More
+        } else if self.is_complete() {
+            Fed::Last(value)
+        } else {
+            Fed::Byte(value)
         }
     }
 }

@@ -17,9 +17,8 @@ mod uart;
 
 use core::arch::asm;
 
-use flashwire_device::{Device, nfd, serprog};
-use flashwire_protocol::nfd::Start;
-use flashwire_protocol::serprog::Opcode;
+use flashwire_device::bilingual::Programmer;
+use flashwire_device::{Board, Device, serprog};
 
 use board::{CHIP_SELECT_COUNT, FASTEST_HZ, Uno};
 
@@ -40,94 +39,23 @@ const CONFIG: serprog::Config = serprog::Config {
     ..serprog::Config::unlimited("flashwire uno", FASTEST_HZ)
 };
 
-/// Which protocol the host began with.
-#[derive(Clone, Copy)]
-enum Protocol {
-    Serprog,
-    Nfd,
-}
-
-/// The first byte that begins a command of either. Line ends are none: hosts send them to get out of
-/// a half-sent argument.
-fn first_command() -> Protocol {
-    loop {
-        let Some(&byte) = uart::arrived().first() else {
-            continue;
-        };
-        if !matches!(Start::of(byte), Start::Nothing) {
-            return Protocol::Nfd;
-        }
-        if matches!(
-            Opcode::try_from(byte),
-            Ok(Opcode::Nop
-                | Opcode::QIface
-                | Opcode::QCmdMap
-                | Opcode::QPgmName
-                | Opcode::QSerBuf
-                | Opcode::QBusType
-                | Opcode::SyncNop
-                | Opcode::SBusType
-                | Opcode::OSpiOp
-                | Opcode::SSpiFreq
-                | Opcode::SPinState)
-        ) {
-            return Protocol::Serprog;
-        }
-        uart::consume(1);
-    }
-}
-
-/// A programmer that lives on this board.
-trait OnUno: Device {
-    fn uno(&mut self) -> &mut Uno;
-}
-
-impl OnUno for serprog::Programmer<Uno> {
-    #[inline(always)]
-    fn uno(&mut self) -> &mut Uno {
-        self.board_mut()
-    }
-}
-
-impl OnUno for nfd::Programmer<Uno> {
-    #[inline(always)]
-    fn uno(&mut self) -> &mut Uno {
-        self.board_mut()
-    }
-}
-
-fn serve(mut programmer: impl OnUno) -> ! {
-    use flashwire_device::Board;
+extern "C" fn main() -> ! {
+    uart::start();
+    let mut programmer = Programmer::new(Uno::new(), CONFIG, HELP);
+    // SAFETY: the handler touches the ring alone, which is in place.
+    unsafe { asm!("sei") };
     let mut answer = [0; 16];
     loop {
-        programmer.uno().tick();
-        let now = programmer.uno().now();
-        let arrived = uart::arrived();
-        if !arrived.is_empty() {
-            let taken = programmer.receive(now, arrived);
-            uart::consume(taken);
-        }
+        programmer.board_mut().tick();
+        let now = programmer.board().now();
+        let taken = programmer.receive(now, uart::arrived());
+        uart::consume(taken);
         let filled = programmer.transmit(now, &mut answer);
         for &byte in answer.iter().take(filled) {
             while !uart::is_ready() {
-                programmer.uno().run_ahead();
+                programmer.board_mut().run_ahead();
             }
             uart::send(byte);
-        }
-    }
-}
-
-extern "C" fn main() -> ! {
-    uart::start();
-    let uno = Uno::new();
-    // SAFETY: the handler touches the ring alone, which is in place.
-    unsafe { asm!("sei") };
-    match first_command() {
-        Protocol::Serprog => serve(serprog::Programmer::new(uno, CONFIG)),
-        Protocol::Nfd => {
-            let mut uno = uno;
-            flashwire_device::Board::set_clock(&mut uno, FASTEST_HZ);
-            serve(nfd::Programmer::new(uno, HELP))
         }
     }
 }
