@@ -6,4 +6,5 @@
 
 pub mod serprog;
 pub mod spinor;
+pub mod stk500;
 pub mod stm32;
