@@ -15,6 +15,7 @@ mod image;
 mod machine;
 mod nor;
 pub mod serial;
+pub mod stack;
 mod time;
 
 pub use board::Board;

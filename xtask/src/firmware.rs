@@ -11,6 +11,8 @@
 mod manifest;
 mod sources;
 
+mod stack;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +55,8 @@ struct Budget {
     flash_bytes: u64,
     /// Variables, in bytes; the stack comes on top.
     ram_bytes: u64,
+    /// The deepest that the stack can get, in bytes; None while it is not bounded for that processor.
+    stack_bytes: Option<u64>,
 }
 
 /// Of the smallest STM32F103 with USB that is sold as a Blue Pill, a quarter.
@@ -61,6 +65,7 @@ const STM32F103: Bundled = Bundled {
     budget: Budget {
         flash_bytes: 16 * 1024,
         ram_bytes: 8 * 1024,
+        stack_bytes: Some(2 * 1024),
     },
 };
 
@@ -70,6 +75,7 @@ const ATMEGA328P: Bundled = Bundled {
     budget: Budget {
         flash_bytes: 16 * 1024,
         ram_bytes: 1536,
+        stack_bytes: None,
     },
 };
 
@@ -218,8 +224,8 @@ fn image_of(root: &Path, firmware: &Firmware) -> Result<Vec<u8>> {
 
 /// Checks that a program keeps to its budget and that nothing in it can panic: what cannot be called
 /// is not linked, so it is enough that no function of `core::panicking` is there.
-fn keeps_to(program: &[u8], budget: &Budget) -> Result<()> {
-    let program = object::File::parse(program)?;
+fn keeps_to(bytes: &[u8], budget: &Budget) -> Result<()> {
+    let program = object::File::parse(bytes)?;
     let (mut flash_bytes, mut ram_bytes) = (0, 0);
     for section in program.sections() {
         match section.kind() {
@@ -247,7 +253,10 @@ fn keeps_to(program: &[u8], budget: &Budget) -> Result<()> {
         ensure!(!name.contains("panicking"), "it can panic: {name}");
     }
     println!("  {flash_bytes} bytes of flash, {ram_bytes} of variables, no panic");
-    Ok(())
+    match budget.stack_bytes {
+        Some(stack_bytes) => stack::keeps_to(bytes, &program, stack_bytes),
+        None => Ok(()),
+    }
 }
 
 /// Compiles it and returns where the ELF file is.
