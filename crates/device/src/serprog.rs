@@ -50,7 +50,7 @@ const COMMANDS: CommandMap = CommandMap::of(&[
 
 /// How much of a range is read in one go, in bytes: long enough to keep the bus busy, short enough
 /// to look after the wire in between.
-const CHUNK_BYTES: usize = 64;
+const CHUNK_BYTES: u32 = 64;
 
 /// How much of a short answer is read in one go, in bytes: most are a status or an identification.
 const SHORT_BYTES: usize = 8;
@@ -113,78 +113,63 @@ impl Config {
     }
 }
 
-/// What the bytes are that come next, or what is being done.
+/// What the bytes are that come next, or what is being done. How many of them or how much of it is
+/// left is in [`Programmer::left`].
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// An opcode.
     Idle,
     /// Fields of a command.
-    Fields {
-        opcode: Opcode,
-        fields: [u8; Request::LONGEST_FIELDS],
-        filled: u8,
-    },
+    Fields,
     /// Data of a refused command; its NAK follows.
-    Swallowing { left: u32 },
+    Swallowing,
     /// Data of an O_SPIOP.
-    Sending { left: u32, receive: u32 },
+    Sending,
     /// An O_SPIOP answers.
-    Receiving { left: u32 },
+    Receiving,
     /// The head of an X_CRC or X_BLANK.
-    Head {
-        measure: Measure,
-        range: Range,
-        filled: u8,
-    },
+    Head,
     /// A range is being read.
-    Measuring { measure: Measure, left: u32 },
-    /// Head and data of an X_PROGRAM.
-    Page {
-        program: Program,
-        filled: u16,
-        check: Crc32,
-    },
-    /// The check value of an X_PROGRAM.
-    Check {
-        program: Program,
-        computed: u32,
-        received: [u8; CHECK_BYTES],
-        filled: u8,
-    },
+    Measuring,
+    /// Head, data and check value of an X_PROGRAM.
+    Page,
     /// The chip has to become ready for the page of an X_PROGRAM.
-    Waiting { page_bytes: u16, deadline: Moment },
+    Waiting,
     /// Nothing is believed until enough SYNCNOPs came in a row.
-    Lost { syncnops: u8 },
-}
-
-/// What is found out about a range.
-#[derive(Clone, Copy)]
-enum Measure {
-    /// Its CRC-32.
-    Crc(Crc32),
-    /// How many bytes from its start are blank.
-    Blank(u32),
-}
-
-impl Measure {
-    const fn value(self) -> u32 {
-        match self {
-            Self::Crc(crc) => crc.value(),
-            Self::Blank(count) => count,
-        }
-    }
+    Lost,
 }
 
 /// A serprog programmer: the device's side of the protocol on a board.
+///
+/// What belongs to a command lies side by side and not in the variants of [`State`]: an AVR would
+/// spend a third more code on moving it in and out.
 pub struct Programmer<B> {
-    board: B,
-    config: Config,
     state: State,
-    answers: Answers,
-    /// Head and data of an X_PROGRAM, head of an X_CRC or X_BLANK.
-    page: [u8; HEAD_BYTES + PAGE_BYTES],
+    /// The command under way.
+    opcode: Opcode,
+    /// How many SYNCNOPs came in a row, while lost.
+    syncnops: u8,
     line: u8,
     outputs_driven: bool,
+    /// How many bytes are gathered.
+    filled: u16,
+    /// Length of head and data of the X_PROGRAM under way, in bytes.
+    page_bytes: u16,
+    /// How many bytes are missing, to come from or to go to the host, or to be measured.
+    left: u32,
+    /// How many bytes the O_SPIOP under way receives; of a range, how many were blank so far.
+    count: u32,
+    /// Of an X_PROGRAM from its opcode on, or of a range.
+    crc: Crc32,
+    /// Until when the chip has to be ready.
+    deadline: Moment,
     now: Moment,
+    board: B,
+    config: Config,
+    answers: Answers,
+    /// Fields; head of an X_CRC or X_BLANK, then the bytes that are measured; head, data and check
+    /// value of an X_PROGRAM.
+    gathered: [u8; HEAD_BYTES + PAGE_BYTES + CHECK_BYTES],
 }
 
 impl<B: Board> Programmer<B> {
@@ -193,14 +178,22 @@ impl<B: Board> Programmer<B> {
         board.set_clock(config.spi_hz);
         let now = board.now();
         Self {
-            board,
-            config,
             state: State::Idle,
-            answers: Answers::new(),
-            page: [0; HEAD_BYTES + PAGE_BYTES],
+            opcode: Opcode::Nop,
+            syncnops: 0,
             line: 0,
             outputs_driven: false,
+            filled: 0,
+            page_bytes: 0,
+            left: 0,
+            count: 0,
+            crc: Crc32::new(),
+            deadline: now,
             now,
+            board,
+            config,
+            answers: Answers::new(),
+            gathered: [0; HEAD_BYTES + PAGE_BYTES + CHECK_BYTES],
         }
     }
 
@@ -221,150 +214,105 @@ impl<B: Board> Programmer<B> {
 
     /// Whether a command is under way: its bytes are not complete or its answer is not fetched.
     pub fn is_busy(&self) -> bool {
-        !matches!(self.state, State::Idle | State::Lost { .. })
+        !matches!(self.state, State::Idle | State::Lost)
     }
 
     /// Takes bytes from the front of `bytes` as the state wants them; returns how many. None means
     /// that nothing more can be taken now.
     fn advance(&mut self, bytes: &[u8]) -> usize {
-        let Some((&first, _)) = bytes.split_first() else {
+        let Some(&first) = bytes.first() else {
             return 0;
         };
-        match &mut self.state {
-            State::Idle => match self.config.opcode(first) {
-                // Whatever a command answers at once must fit before it is begun.
-                Some(opcode) if self.answers.room() > opcode.answer_bytes() => {
-                    if opcode.field_bytes() == 0 {
-                        self.execute(opcode, &[]);
-                    } else {
-                        self.state = State::Fields {
-                            opcode,
-                            fields: [0; Request::LONGEST_FIELDS],
-                            filled: 0,
-                        };
+        match self.state {
+            State::Idle => usize::from(self.begin(first)),
+            State::Lost => usize::from(self.listen(first)),
+            State::Receiving | State::Measuring | State::Waiting => 0,
+            State::Fields | State::Swallowing | State::Sending | State::Head | State::Page => {
+                let data = front(bytes, self.left);
+                self.left -= data.len() as u32;
+                match self.state {
+                    State::Swallowing => {}
+                    State::Sending => self.board.write(data),
+                    State::Page => {
+                        self.crc.update(data);
+                        self.gather(data);
                     }
-                    1
+                    _ => self.gather(data),
                 }
-                None if self.answers.room() > 0 => {
-                    self.answers.push(NAK);
-                    1
-                }
-                _ => 0,
-            },
-            State::Fields {
-                opcode,
-                fields,
-                filled,
-            } => {
-                let field_bytes = opcode.field_bytes();
-                if *filled == 0
-                    && let Some(fields) = bytes.get(..usize::from(field_bytes))
-                {
-                    let opcode = *opcode;
-                    self.execute(opcode, fields);
-                    return fields.len();
-                }
-                let missing = fields.get_mut(usize::from(*filled)..usize::from(field_bytes));
-                let taken = copy(missing.unwrap_or_default(), bytes);
-                *filled += taken as u8;
-                if *filled >= field_bytes {
-                    let (opcode, fields) = (*opcode, *fields);
-                    self.execute(opcode, &fields);
-                }
-                taken
-            }
-            State::Swallowing { left } => {
-                let data = front(bytes, *left);
-                *left -= data.len() as u32;
-                if *left == 0 {
-                    self.answer(NAK);
+                if self.left == 0 {
+                    self.complete();
                 }
                 data.len()
             }
-            State::Sending { left, receive } => {
-                let data = front(bytes, *left);
-                *left -= data.len() as u32;
-                let (left, receive) = (*left, *receive);
-                self.board.write(data);
-                if left == 0 {
-                    self.start_receiving(receive);
+        }
+    }
+
+    /// Begins the command of an opcode, if whatever it answers at once fits.
+    fn begin(&mut self, code: u8) -> bool {
+        let opcode = self.config.opcode(code);
+        if self.answers.room() <= opcode.map_or(0, Opcode::answer_bytes) {
+            return false;
+        }
+        match opcode {
+            Some(opcode) => {
+                self.opcode = opcode;
+                self.gather_next(State::Fields, opcode.field_bytes().into());
+                if self.left == 0 {
+                    self.execute();
                 }
-                data.len()
             }
-            State::Head {
-                measure,
-                range,
-                filled,
-            } => {
-                let missing = usize::from(*filled)..usize::from(range.head_bytes);
-                let missing = self.page.get_mut(missing).unwrap_or_default();
-                let taken = copy(missing, bytes);
-                *filled += taken as u8;
-                if *filled >= range.head_bytes {
-                    let (measure, range) = (*measure, *range);
-                    self.start_measuring(measure, range);
-                }
-                taken
-            }
-            State::Page {
-                program,
-                filled,
-                check,
-            } => {
-                let page_bytes = program.head_bytes as u16 + program.data_bytes;
-                let data = front(bytes, u32::from(page_bytes.saturating_sub(*filled)));
-                let missing = self.page.get_mut(usize::from(*filled)..);
-                copy(missing.unwrap_or_default(), data);
-                check.update(data);
-                *filled += data.len() as u16;
-                if *filled >= page_bytes {
-                    self.state = State::Check {
-                        program: *program,
-                        computed: check.value(),
-                        received: [0; CHECK_BYTES],
-                        filled: 0,
-                    };
-                }
-                data.len()
-            }
-            State::Check {
-                program,
-                computed,
-                received,
-                filled,
-            } => {
-                let missing = received.get_mut(usize::from(*filled)..);
-                let taken = copy(missing.unwrap_or_default(), bytes);
-                *filled += taken as u8;
-                if usize::from(*filled) >= CHECK_BYTES {
-                    let fits = u32::from_le_bytes(*received) == *computed;
-                    let program = *program;
-                    self.start_waiting(program, fits);
-                }
-                taken
-            }
-            State::Lost { .. } if self.answers.room() <= Opcode::SyncNop.answer_bytes() => 0,
-            State::Lost { syncnops } => {
-                *syncnops = if first == Opcode::SyncNop.code() {
-                    syncnops.saturating_add(1)
-                } else {
-                    0
-                };
-                if *syncnops >= RECOVERY_SYNCNOPS {
-                    self.execute(Opcode::SyncNop, &[]);
-                }
-                1
-            }
-            State::Receiving { .. } | State::Measuring { .. } | State::Waiting { .. } => 0,
+            None => self.answers.push(NAK),
+        }
+        true
+    }
+
+    /// Counts SYNCNOPs in a row and takes the last one that is needed for a command again.
+    fn listen(&mut self, code: u8) -> bool {
+        if self.answers.room() <= Opcode::SyncNop.answer_bytes() {
+            return false;
+        }
+        self.syncnops += 1;
+        if code != Opcode::SyncNop.code() {
+            self.syncnops = 0;
+        }
+        if self.syncnops >= RECOVERY_SYNCNOPS {
+            self.state = State::Idle;
+            self.begin(code);
+        }
+        true
+    }
+
+    /// Makes room for `count` bytes to gather.
+    fn gather_next(&mut self, state: State, count: u16) {
+        self.state = state;
+        self.filled = 0;
+        self.left = count.into();
+    }
+
+    fn gather(&mut self, data: &[u8]) {
+        let free = self.gathered.get_mut(usize::from(self.filled)..);
+        copy(free.unwrap_or_default(), data);
+        self.filled += data.len() as u16;
+    }
+
+    /// Goes on when nothing is missing any more.
+    fn complete(&mut self) {
+        match self.state {
+            State::Fields => self.execute(),
+            State::Swallowing => self.answer(NAK),
+            State::Sending => self.start_receiving(),
+            State::Head => self.start_measuring(),
+            State::Page => self.start_waiting(),
+            _ => {}
         }
     }
 
     /// Begins a command whose fields are complete, and ends it if that is all.
-    fn execute(&mut self, opcode: Opcode, fields: &[u8]) {
-        let Some(request) = Request::decode(opcode, fields) else {
-            return self.answer(NAK);
+    fn execute(&mut self) {
+        let Some(fields) = self.gathered.first_chunk() else {
+            return;
         };
-        match request {
+        match Request::from_fields(self.opcode, fields) {
             Request::Nop => self.answer(ACK),
             Request::SyncNop => {
                 self.answers.extend(&SYNC_ANSWER);
@@ -410,25 +358,8 @@ impl<B: Board> Programmer<B> {
                 };
                 self.answer_with(&capabilities.to_bytes());
             }
-            Request::XCrc(range) => self.start_head(Measure::Crc(Crc32::new()), range),
-            Request::XBlank(range) => self.start_head(Measure::Blank(0), range),
-            Request::XProgram(program) => {
-                let mut check = Crc32::new();
-                check.update(&[opcode.code()]);
-                check.update(front(fields, u32::from(opcode.field_bytes())));
-                let head_bytes = usize::from(program.head_bytes);
-                let data_bytes = usize::from(program.data_bytes);
-                if (1..=HEAD_BYTES).contains(&head_bytes) && (1..=PAGE_BYTES).contains(&data_bytes)
-                {
-                    self.state = State::Page {
-                        program,
-                        filled: 0,
-                        check,
-                    };
-                } else {
-                    self.lose_track();
-                }
-            }
+            Request::XCrc(range) | Request::XBlank(range) => self.start_head(range),
+            Request::XProgram(program) => self.start_page(program),
             refused => self.refuse(refused.data_bytes()),
         }
     }
@@ -441,162 +372,148 @@ impl<B: Board> Programmer<B> {
         if send > max_send || receive > self.config.max_receive_bytes {
             return self.refuse(send);
         }
-        self.drive_outputs(true);
-        self.board.select(self.line);
+        self.count = receive;
+        self.select();
+        self.left = send;
+        self.state = State::Sending;
         if send == 0 {
-            self.start_receiving(receive);
-        } else {
-            self.state = State::Sending {
-                left: send,
-                receive,
-            };
+            self.start_receiving();
         }
     }
 
-    fn start_receiving(&mut self, receive: u32) {
+    fn start_receiving(&mut self) {
         self.answers.push(ACK);
-        if receive > 0 {
-            self.board.start_read(receive);
+        self.left = self.count;
+        self.state = State::Receiving;
+        if self.left > 0 {
+            self.board.start_read(self.left);
         }
-        self.state = State::Receiving { left: receive };
         // Short answers are packed with those of the commands around them.
-        if receive <= u32::from(self.answers.room()) {
-            self.receive_into_answers(receive);
+        if self.left <= u32::from(self.answers.room()) {
+            loop {
+                let mut chunk = [0; SHORT_BYTES];
+                let filled = self.receive_into(&mut chunk);
+                self.answers.extend(chunk.get(..filled).unwrap_or_default());
+                if self.state == State::Idle {
+                    break;
+                }
+            }
         }
-    }
-
-    fn receive_into_answers(&mut self, receive: u32) {
-        let mut left = receive;
-        while left > 0 {
-            let mut chunk = [0; SHORT_BYTES];
-            let chunk = front_mut(&mut chunk, left);
-            self.board.finish_read(chunk);
-            self.answers.extend(chunk);
-            left -= chunk.len() as u32;
-        }
-        self.board.deselect();
-        self.state = State::Idle;
     }
 
     /// Reads what is left of an O_SPIOP's answer into `out`, as far as it goes.
     fn receive_into(&mut self, out: &mut [u8]) -> usize {
-        let State::Receiving { left } = &mut self.state else {
+        if self.state != State::Receiving {
             return 0;
-        };
-        let out = front_mut(out, *left);
-        *left -= out.len() as u32;
-        let left = *left;
+        }
+        let out = front_mut(out, self.left);
+        self.left -= out.len() as u32;
         self.board.finish_read(out);
-        if left == 0 {
+        if self.left == 0 {
             self.board.deselect();
             self.state = State::Idle;
         }
         out.len()
     }
 
-    fn start_head(&mut self, measure: Measure, range: Range) {
-        let head_fits = (1..=HEAD_BYTES).contains(&usize::from(range.head_bytes));
-        if head_fits && range.length.get() <= LONGEST_RANGE_BYTES {
-            self.state = State::Head {
-                measure,
-                range,
-                filled: 0,
-            };
+    fn start_head(&mut self, range: Range) {
+        if is_head(range.head_bytes) && range.length.get() <= LONGEST_RANGE_BYTES {
+            self.count = range.length.get();
+            self.gather_next(State::Head, range.head_bytes.into());
         } else {
-            self.refuse(u32::from(range.head_bytes));
+            self.refuse(range.head_bytes.into());
         }
     }
 
-    fn start_measuring(&mut self, measure: Measure, range: Range) {
+    fn start_measuring(&mut self) {
         // Only reads: a stream that lost a byte must not change the chip by this command.
-        let reads = [
-            instruction::READ,
-            instruction::FAST_READ,
-            instruction::READ_4B,
-            instruction::FAST_READ_4B,
-        ];
-        let first = self.page.first();
-        if !first.is_some_and(|first| reads.contains(first)) {
+        if !matches!(
+            self.gathered[0],
+            instruction::READ
+                | instruction::FAST_READ
+                | instruction::READ_4B
+                | instruction::FAST_READ_4B
+        ) {
             return self.answer(NAK);
         }
         self.answers.push(ACK);
-        self.drive_outputs(true);
-        self.board.select(self.line);
-        self.board
-            .write(front(&self.page, u32::from(range.head_bytes)));
-        let left = range.length.get();
-        self.board.start_read(left);
-        self.state = State::Measuring { measure, left };
+        self.select();
+        self.write_gathered(self.filled);
+        self.left = self.count;
+        self.board.start_read(self.left);
+        self.count = 0;
+        self.crc = Crc32::new();
+        self.state = State::Measuring;
     }
 
     /// Reads the next bit of a range; at its end answers what was found out.
     #[inline(never)]
     fn measure(&mut self) {
-        let State::Measuring { measure, left } = &mut self.state else {
-            return;
-        };
-        let mut chunk = [0; CHUNK_BYTES];
-        let chunk = front_mut(&mut chunk, *left);
-        *left -= chunk.len() as u32;
+        let chunk = front_mut(&mut self.gathered, self.left.min(CHUNK_BYTES));
+        self.left -= chunk.len() as u32;
         self.board.finish_read(chunk);
-        let mut done = *left == 0;
-        match measure {
-            Measure::Crc(crc) => crc.update(chunk),
-            Measure::Blank(count) => {
-                let blank = chunk.iter().take_while(|&&byte| byte == 0xFF).count();
-                *count += blank as u32;
-                done |= blank < chunk.len();
+        let mut is_done = self.left == 0;
+        let value = if self.opcode == Opcode::XCrc {
+            self.crc.update(chunk);
+            self.crc.value()
+        } else {
+            for &byte in &*chunk {
+                if byte != 0xFF {
+                    is_done = true;
+                    break;
+                }
+                self.count += 1;
             }
-        }
-        if done {
-            let value = measure.value();
+            self.count
+        };
+        if is_done {
             self.board.deselect();
             self.answers.extend(&value.to_le_bytes());
             self.state = State::Idle;
         }
     }
 
-    fn start_waiting(&mut self, program: Program, check_fits: bool) {
-        let programs = [instruction::PP, instruction::PP_4B];
-        let first = self.page.first();
-        if check_fits && first.is_some_and(|first| programs.contains(first)) {
-            self.state = State::Waiting {
-                page_bytes: u16::from(program.head_bytes) + program.data_bytes,
-                deadline: self.board.now().plus_millis(program.wait_ms),
-            };
-            self.drive_outputs(true);
-            self.try_program();
-        } else {
-            self.lose_track();
+    fn start_page(&mut self, program: Program) {
+        let fits = (1..=PAGE_BYTES as u16).contains(&program.data_bytes);
+        if !fits || !is_head(program.head_bytes) {
+            return self.lose_track();
         }
+        self.crc = Crc32::new();
+        self.crc.update(&[self.opcode.code()]);
+        self.crc.update(front(&self.gathered, self.filled.into()));
+        self.deadline = Moment::from_micros(0).plus_millis(program.wait_ms);
+        self.page_bytes = u16::from(program.head_bytes) + program.data_bytes;
+        self.gather_next(State::Page, self.page_bytes + CHECK_BYTES as u16);
+    }
+
+    fn start_waiting(&mut self) {
+        let programs = matches!(self.gathered[0], instruction::PP | instruction::PP_4B);
+        if !programs || self.crc != Crc32::CHECKED {
+            return self.lose_track();
+        }
+        self.deadline = self.board.now().plus_micros(self.deadline.micros());
+        self.state = State::Waiting;
+        self.try_program();
     }
 
     /// Asks the chip whether it is ready, and if so programs the page.
     #[inline(never)]
     fn try_program(&mut self) {
-        let State::Waiting {
-            page_bytes,
-            deadline,
-        } = self.state
-        else {
-            return;
-        };
-        let board = &mut self.board;
-        board.select(self.line);
-        board.write(&[instruction::RDSR]);
-        board.start_read(1);
+        self.select();
+        self.board.write(&[instruction::RDSR]);
+        self.board.start_read(1);
         let mut status = [0; 1];
-        board.finish_read(&mut status);
-        board.deselect();
+        self.board.finish_read(&mut status);
+        self.board.deselect();
         if status[0] & status::WIP == 0 {
-            board.select(self.line);
-            board.write(&[instruction::WREN]);
-            board.deselect();
-            board.select(self.line);
-            board.write(front(&self.page, u32::from(page_bytes)));
-            board.deselect();
+            self.select();
+            self.board.write(&[instruction::WREN]);
+            self.board.deselect();
+            self.select();
+            self.write_gathered(self.page_bytes);
+            self.board.deselect();
             self.answer(ACK);
-        } else if board.now().has_reached(deadline) {
+        } else if self.board.now().has_reached(self.deadline) {
             self.lose_track();
         }
     }
@@ -605,10 +522,19 @@ impl<B: Board> Programmer<B> {
     #[inline(always)]
     fn work(&mut self) {
         match self.state {
-            State::Measuring { .. } => self.measure(),
-            State::Waiting { .. } => self.try_program(),
+            State::Measuring => self.measure(),
+            State::Waiting => self.try_program(),
             _ => {}
         }
+    }
+
+    fn select(&mut self) {
+        self.drive_outputs(true);
+        self.board.select(self.line);
+    }
+
+    fn write_gathered(&mut self, count: u16) {
+        self.board.write(front(&self.gathered, count.into()));
     }
 
     fn drive_outputs(&mut self, driven: bool) {
@@ -633,17 +559,18 @@ impl<B: Board> Programmer<B> {
 
     /// Refuses a command of which `data_bytes` are still to come.
     fn refuse(&mut self, data_bytes: u32) {
+        self.left = data_bytes;
+        self.state = State::Swallowing;
         if data_bytes == 0 {
             self.answer(NAK);
-        } else {
-            self.state = State::Swallowing { left: data_bytes };
         }
     }
 
     /// Refuses an X_PROGRAM and everything after it: see [`RECOVERY_SYNCNOPS`].
     fn lose_track(&mut self) {
-        self.answers.push(NAK);
-        self.state = State::Lost { syncnops: 0 };
+        self.answer(NAK);
+        self.state = State::Lost;
+        self.syncnops = 0;
     }
 }
 
@@ -670,7 +597,7 @@ impl<B: Board> Device for Programmer<B> {
     }
 
     fn wake_up(&self) -> Option<Moment> {
-        matches!(self.state, State::Measuring { .. } | State::Waiting { .. }).then_some(self.now)
+        matches!(self.state, State::Measuring | State::Waiting).then_some(self.now)
     }
 
     fn reset(&mut self, now: Moment) {
@@ -682,6 +609,11 @@ impl<B: Board> Device for Programmer<B> {
         self.board.set_clock(self.config.spi_hz);
         self.drive_outputs(false);
     }
+}
+
+/// Whether a head of an extension may be so long.
+fn is_head(head_bytes: u8) -> bool {
+    (1..=HEAD_BYTES as u8).contains(&head_bytes)
 }
 
 /// The first `count` of `bytes`, or all of them if there are fewer.
@@ -698,12 +630,9 @@ fn front_mut(bytes: &mut [u8], count: u32) -> &mut [u8] {
     bytes.get_mut(..count).unwrap_or_default()
 }
 
-/// Copies as many bytes as both have; returns how many.
-fn copy(into: &mut [u8], from: &[u8]) -> usize {
-    let mut copied = 0;
+/// Copies as many bytes as both have.
+fn copy(into: &mut [u8], from: &[u8]) {
     for (slot, &byte) in into.iter_mut().zip(from) {
         *slot = byte;
-        copied += 1;
     }
-    copied
 }

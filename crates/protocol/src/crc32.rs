@@ -25,6 +25,10 @@ const TABLE: [u32; 16] = {
 };
 
 impl Crc32 {
+    /// The state after any bytes that are followed by their own check value, least significant byte
+    /// first: what a receiver compares with when it takes the check value in as well.
+    pub const CHECKED: Self = Self(0xDEBB_20E3);
+
     /// The state before the first byte.
     pub const fn new() -> Self {
         Self(!0)

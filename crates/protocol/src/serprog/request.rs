@@ -120,8 +120,18 @@ impl Request {
     /// Reads the fixed fields of a command; `fields` begins after the opcode, and what lies beyond
     /// [`Opcode::field_bytes`] is not looked at. `None` if fields are missing.
     pub fn decode(opcode: Opcode, fields: &[u8]) -> Option<Self> {
-        let mut fields = Fields(fields);
-        Some(match opcode {
+        let fields = fields.get(..usize::from(opcode.field_bytes()))?;
+        let mut longest = [0; Self::LONGEST_FIELDS];
+        for (slot, &byte) in longest.iter_mut().zip(fields) {
+            *slot = byte;
+        }
+        Some(Self::from_fields(opcode, &longest))
+    }
+
+    /// As [`decode`](Self::decode), of fields that are all there, at the front.
+    pub const fn from_fields(opcode: Opcode, fields: &[u8; Self::LONGEST_FIELDS]) -> Self {
+        let &[a, b, c, d, e, f] = fields;
+        match opcode {
             Opcode::Nop => Self::Nop,
             Opcode::QIface => Self::QIface,
             Opcode::QCmdMap => Self::QCmdMap,
@@ -132,52 +142,59 @@ impl Request {
             Opcode::QOpBuf => Self::QOpBuf,
             Opcode::QWrnMaxLen => Self::QWrnMaxLen,
             Opcode::RByte => Self::RByte {
-                address: fields.u24()?,
+                address: U24::from_le_bytes([a, b, c]),
             },
             Opcode::RNBytes => Self::RNBytes {
-                address: fields.u24()?,
-                length: fields.u24()?,
+                address: U24::from_le_bytes([a, b, c]),
+                length: U24::from_le_bytes([d, e, f]),
             },
             Opcode::OInit => Self::OInit,
             Opcode::OWriteB => Self::OWriteB {
-                address: fields.u24()?,
-                data: fields.u8()?,
+                address: U24::from_le_bytes([a, b, c]),
+                data: d,
             },
             Opcode::OWriteN => Self::OWriteN {
-                length: fields.u24()?,
-                address: fields.u24()?,
+                length: U24::from_le_bytes([a, b, c]),
+                address: U24::from_le_bytes([d, e, f]),
             },
             Opcode::ODelay => Self::ODelay {
-                delay_us: fields.u32()?,
+                delay_us: u32::from_le_bytes([a, b, c, d]),
             },
             Opcode::OExec => Self::OExec,
             Opcode::SyncNop => Self::SyncNop,
             Opcode::QRdnMaxLen => Self::QRdnMaxLen,
             Opcode::SBusType => Self::SBusType {
-                buses: BusTypes::from_bits(fields.u8()?),
+                buses: BusTypes::from_bits(a),
             },
             Opcode::OSpiOp => Self::OSpiOp {
-                send: fields.u24()?,
-                receive: fields.u24()?,
+                send: U24::from_le_bytes([a, b, c]),
+                receive: U24::from_le_bytes([d, e, f]),
             },
             Opcode::SSpiFreq => Self::SSpiFreq {
-                spi_hz: fields.u32()?,
+                spi_hz: u32::from_le_bytes([a, b, c, d]),
             },
-            Opcode::SPinState => Self::SPinState {
-                drive: fields.u8()? != 0,
-            },
-            Opcode::SSpiCs => Self::SSpiCs { line: fields.u8()? },
-            Opcode::SSpiMode => Self::SSpiMode { mode: fields.u8()? },
-            Opcode::SCsMode => Self::SCsMode { mode: fields.u8()? },
+            Opcode::SPinState => Self::SPinState { drive: a != 0 },
+            Opcode::SSpiCs => Self::SSpiCs { line: a },
+            Opcode::SSpiMode => Self::SSpiMode { mode: a },
+            Opcode::SCsMode => Self::SCsMode { mode: a },
             Opcode::XQuery => Self::XQuery,
-            Opcode::XCrc => Self::XCrc(fields.range()?),
-            Opcode::XBlank => Self::XBlank(fields.range()?),
+            Opcode::XCrc | Opcode::XBlank => {
+                let range = extension::Range {
+                    head_bytes: a,
+                    length: U24::from_le_bytes([b, c, d]),
+                };
+                if matches!(opcode, Opcode::XCrc) {
+                    Self::XCrc(range)
+                } else {
+                    Self::XBlank(range)
+                }
+            }
             Opcode::XProgram => Self::XProgram(extension::Program {
-                wait_ms: fields.u16()?,
-                head_bytes: fields.u8()?,
-                data_bytes: fields.u16()?,
+                wait_ms: u16::from_le_bytes([a, b]),
+                head_bytes: c,
+                data_bytes: u16::from_le_bytes([d, e]),
             }),
-        })
+        }
     }
 
     /// Opcode and fields as sent.
@@ -316,39 +333,5 @@ impl Header {
 impl core::fmt::Debug for Header {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Header({:02X?})", self.as_bytes())
-    }
-}
-
-/// Takes fields from the front of a slice.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.take().map(u8::from_le_bytes)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take().map(u16::from_le_bytes)
-    }
-
-    fn u24(&mut self) -> Option<U24> {
-        self.take().map(U24::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
-    }
-
-    fn range(&mut self) -> Option<extension::Range> {
-        Some(extension::Range {
-            head_bytes: self.u8()?,
-            length: self.u24()?,
-        })
     }
 }

@@ -16,6 +16,8 @@ mod start;
 mod uart;
 
 use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 
 use flashwire_device::bilingual::Programmer;
 use flashwire_device::{Board, Device, serprog};
@@ -39,11 +41,27 @@ const CONFIG: serprog::Config = serprog::Config {
     ..serprog::Config::unlimited("flashwire uno", FASTEST_HZ)
 };
 
+/// The programmer. It is too large for the frame of a function: beyond 63 bytes an AVR reaches a
+/// variable on the stack by moving the frame pointer there and back.
+struct Static(UnsafeCell<MaybeUninit<Programmer<Uno>>>);
+
+// SAFETY: `main` alone touches it, on the only core; no interrupt does.
+unsafe impl Sync for Static {}
+
+static PROGRAMMER: Static = Static(UnsafeCell::new(MaybeUninit::uninit()));
+
 extern "C" fn main() -> ! {
     uart::start();
-    let mut programmer = Programmer::new(Uno::new(), CONFIG, HELP);
+    // SAFETY: this runs once, so nothing else refers to the programmer.
+    let programmer = unsafe { &mut *PROGRAMMER.0.get() };
+    let programmer = programmer.write(Programmer::new(Uno::new(), CONFIG, HELP));
     // SAFETY: the handler touches the ring alone, which is in place.
     unsafe { asm!("sei") };
+    serve(programmer)
+}
+
+#[inline(never)]
+fn serve(programmer: &mut Programmer<Uno>) -> ! {
     let mut answer = [0; 16];
     loop {
         programmer.board_mut().tick();
