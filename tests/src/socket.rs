@@ -14,10 +14,11 @@ use flashwire_sim::programmer::{MODELS, Programmer};
 
 use crate::bench::Bench;
 
-/// Programmer and chip of every bench.
+/// Programmer and chip of every bench that speaks serprog.
 pub fn all_benches() -> impl Iterator<Item = (&'static str, &'static nor::Part)> {
     MODELS
         .iter()
+        .filter(|model| model.method() == "serprog")
         .flat_map(|model| nor::PARTS.iter().map(|part| (model.name, part)))
 }
 

@@ -11,7 +11,7 @@ use flashwire_link::{Fault, ParseFaultError, Settings};
 
 use crate::Complaint;
 use crate::nor::{self, Pace};
-use crate::programmer::{self, Model, Programmer};
+use crate::programmer::{self, Edition, Model, Programmer};
 use crate::stm32::{self, Chip, I2cLoader, Memory, Part, Wiring};
 use crate::storage::{Storage, StorageError, Stored};
 use crate::wire::{BusConfig, Cable, FarEnd, GPIO_LINES, Lines, Wire, WireConfig};
@@ -112,7 +112,7 @@ pub fn benches() -> Vec<BenchInfo> {
         nor::PARTS.iter().map(|part| BenchInfo {
             name: format!("{}+{}", model.name, part.name),
             title: format!("{}, with {}", model.title, part.title),
-            method: "serprog",
+            method: model.method(),
         })
     });
     stm32.chain(programmers).collect()
@@ -168,7 +168,7 @@ impl Kind {
     fn method(&self) -> &'static str {
         match self {
             Self::Stm32(_) => "stm32",
-            Self::Programmer(..) => "serprog",
+            Self::Programmer(model, _) => model.method(),
         }
     }
 
@@ -225,7 +225,7 @@ impl Kind {
 }
 
 /// The keys of all benches: spelling, and what each takes.
-const KEYS: [(&str, &str); 23] = [
+const KEYS: [(&str, &str); 27] = [
     ("image", "a file"),
     ("baud", "a speed in baud, 1 to 20000000"),
     ("latency-us", "microseconds, at most 10000000"),
@@ -244,6 +244,10 @@ const KEYS: [(&str, &str); 23] = [
     ("button", "sync or none"),
     ("chip-times", "typical, longest or spread"),
     ("extensions", "on or off"),
+    ("socket", "chip or empty"),
+    ("sketch", "2018, 2019 or 2024"),
+    ("boot-ms", "milliseconds, at most 100000"),
+    ("select-pin", "the number of an Arduino pin, at most 19"),
     ("bus", "uart or i2c"),
     ("i2c-hz", "the clock of an I2C bus in Hz, 1 to 5000000"),
     ("address", "a 7-bit address, 3 to 119 or 0x03 to 0x77"),
@@ -291,6 +295,11 @@ pub(crate) struct Options {
     pub(crate) button: Button,
     chip_times: Pace,
     extensions: bool,
+    /// Whether there is a chip in the programmer's socket.
+    has_chip: bool,
+    sketch: Edition,
+    boot: Duration,
+    select_pin: Option<u8>,
     i2c: bool,
     i2c_hz: Option<u32>,
     /// The address that the host talks to, if not the device's.
@@ -320,6 +329,10 @@ impl Default for Options {
             button: Button::Sync,
             chip_times: Pace::Typical,
             extensions: true,
+            has_chip: true,
+            sketch: Edition::default(),
+            boot: programmer::BOOT_TIME,
+            select_pin: None,
             i2c: false,
             i2c_hz: None,
             address: None,
@@ -417,6 +430,23 @@ impl Options {
                     _ => return Err(None),
                 }
             }
+            "socket" => {
+                self.has_chip = match value {
+                    "chip" => true,
+                    "empty" => false,
+                    _ => return Err(None),
+                }
+            }
+            "sketch" => {
+                self.sketch = match value {
+                    "2018" => Edition::Of2018,
+                    "2019" => Edition::Of2019,
+                    "2024" => Edition::Of2024,
+                    _ => return Err(None),
+                }
+            }
+            "boot-ms" => self.boot = Duration::from_millis(number(value, 0..=100_000)?),
+            "select-pin" => self.select_pin = Some(number(value, 0..=19)?),
             "bus" => {
                 self.i2c = match value {
                     "i2c" => true,
@@ -609,13 +639,13 @@ impl Bench {
         far.downcast_mut()
     }
 
-    /// The programmer, on a serprog bench.
+    /// The programmer, on a bench with one.
     pub fn programmer(&self) -> Option<&Programmer> {
         let far: &dyn std::any::Any = self.wire.far();
         far.downcast_ref()
     }
 
-    /// The programmer, on a serprog bench, to do something to.
+    /// The programmer, on a bench with one, to do something to.
     pub fn programmer_mut(&mut self) -> Option<&mut Programmer> {
         let far: &mut dyn std::any::Any = self.wire.far_mut();
         far.downcast_mut()
@@ -709,10 +739,16 @@ fn programmer(
     if let (Some(state), Some(storage)) = (&stored.state, storage) {
         nor::restore(&mut chip, state).map_err(|error| storage.damaged(error))?;
     }
-    Ok(Programmer::new(
-        model,
-        chip,
-        options.extensions,
-        options.baud.unwrap_or(DEFAULT_BAUD),
-    ))
+    if !options.has_chip {
+        chip.set_connected(flashwire_link::Instant::default(), false);
+    }
+    let usual = programmer::Options::default();
+    let options = programmer::Options {
+        extensions: options.extensions,
+        baud: options.baud.unwrap_or(DEFAULT_BAUD),
+        boot: options.boot,
+        sketch: options.sketch,
+        select_pin: options.select_pin.unwrap_or(usual.select_pin),
+    };
+    Ok(Programmer::new(model, chip, &options))
 }

@@ -1,24 +1,26 @@
-//! serprog programmers, each with a SPI NOR chip clipped to it.
+//! Programmers, each with a SPI NOR chip clipped to it.
 //!
-//! Ours is the machine of `flashwire-device`, the very object that the firmware images run, on a
-//! [`SpiBoard`] that keeps SPI time. Other people's are [`Foreign`]: the protocol once more, written
-//! for this bench alone, with the limits and quirks that their sources show. [`Programmer`] puts
-//! either at the far end of a wire.
+//! Ours are the machines of `flashwire-device`, the very objects that the firmware images run, on a
+//! [`SpiBoard`] that keeps SPI time. Other people's are [`Foreign`], which speaks serprog, and
+//! [`Sketch`], nfd's own: the protocols once more, written for this bench alone, with the limits and
+//! quirks that the originals have. [`Programmer`] puts any of them at the far end of a wire.
 
 mod board;
 mod foreign;
 mod machine;
 mod models;
+mod sketch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use flashwire_link::Instant;
+use flashwire_link::{Instant, Settings};
 
 pub use board::SpiBoard;
 pub use foreign::{Foreign, Quirks};
 use machine::Machine;
 pub use models::{MODELS, Model, Port, find};
+pub use sketch::{Edition, Sketch};
 
 use crate::nor::{self, Chip, Misuse};
 use crate::wire::{FarEnd, Format, Heard, Lines, Listening};
@@ -30,6 +32,47 @@ const PACKET_BYTES: usize = 64;
 /// Most bytes of a packet that the wire still brings together: as long as no gap of two byte times
 /// lies between them.
 const GAP_BYTES: u32 = 2;
+
+/// How long the boot loader of an Arduino waits for somebody to talk to it, before it starts what is
+/// in the flash: optiboot's watchdog, one second (optiboot.c, `WATCHDOG_1S`).
+pub(crate) const BOOT_TIME: Duration = Duration::from_secs(1);
+
+/// Clock of an Arduino Uno, in Hz.
+const ARDUINO_HZ: u32 = 16_000_000;
+
+/// What differs between two programmers of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Whether ours know this project's extensions of serprog.
+    pub extensions: bool,
+    /// Speed of a UART as its firmware was built for it, in baud.
+    pub baud: u32,
+    /// How long the boot loader keeps a board that opening the port resets.
+    pub boot: Duration,
+    /// The edition of nfd's sketch.
+    pub sketch: Edition,
+    /// The Arduino pin that the chip's select is wired to.
+    pub select_pin: u8,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            extensions: true,
+            baud: 115_200,
+            boot: BOOT_TIME,
+            sketch: Edition::default(),
+            select_pin: board::SELECT_PINS[0],
+        }
+    }
+}
+
+/// What the UART of an Arduino makes of a speed: at double speed, a divider of 8 times the baud rate
+/// (DS40002061B, section 20.3.1), rounded as the Arduino core rounds it.
+fn arduino_baud(baud: u32) -> u32 {
+    let divider = (ARDUINO_HZ / 4 / baud).saturating_sub(1) / 2 + 1;
+    ARDUINO_HZ / 8 / divider
+}
 
 /// A programmer and its chip at the far end of a wire.
 pub struct Programmer {
@@ -49,13 +92,19 @@ pub struct Programmer {
     wire_free: Instant,
     now: Instant,
     dtr: Option<bool>,
+    /// How long its boot loader waits, if opening the port resets it.
+    boot: Option<Duration>,
+    /// Until when the boot loader has the board.
+    boots_until: Option<Instant>,
     complaints: Vec<Complaint>,
 }
 
 impl Programmer {
     /// A programmer of this model with this chip, both under power.
-    pub fn new(model: &Model, chip: Chip, extensions: bool, baud: u32) -> Self {
-        let board = SpiBoard::new(chip, model.spi_clocks);
+    pub fn new(model: &Model, chip: Chip, options: &Options) -> Self {
+        let mut board = SpiBoard::new(chip, model.spi_clocks);
+        board.wire_select(options.select_pin);
+        let mut boot = None;
         let (format, chunk_bytes, room_bytes) = match model.port {
             Port::Usb { bytes_per_second } => {
                 let byte_time = Duration::from_secs(1) / bytes_per_second;
@@ -65,14 +114,17 @@ impl Programmer {
                     2 * PACKET_BYTES,
                 )
             }
-            Port::Uart { ring_bytes } => (
-                Format::Uart(flashwire_link::Settings::plain(baud)),
-                1,
-                ring_bytes,
-            ),
+            Port::Uart { ring_bytes, resets } => {
+                let mut baud = options.baud;
+                if resets {
+                    boot = Some(options.boot);
+                    baud = arduino_baud(baud);
+                }
+                (Format::Uart(Settings::plain(baud)), 1, ring_bytes)
+            }
         };
         Self {
-            machine: machine::build(model, board, extensions),
+            machine: machine::build(model, board, options),
             format,
             chunk_bytes,
             room_bytes,
@@ -83,6 +135,8 @@ impl Programmer {
             wire_free: Instant::default(),
             now: Instant::default(),
             dtr: None,
+            boot,
+            boots_until: None,
             complaints: Vec::new(),
         }
     }
@@ -115,6 +169,16 @@ impl Programmer {
         self.inbox.clear();
         self.packet.clear();
         self.outbox = None;
+        if let Some(boot) = self.boot {
+            self.machine.board_mut().restart(now);
+            self.boots_until = Some(now + boot);
+        } else {
+            self.start(now);
+        }
+    }
+
+    /// The firmware begins anew.
+    fn start(&mut self, now: Instant) {
         self.machine.board_mut().set_now(now);
         let moment = self.machine.board().moment();
         self.machine.reset(moment);
@@ -134,6 +198,15 @@ impl Programmer {
     fn close_packet(&mut self) {
         self.machine.packet_begins(self.packet.len());
         self.inbox.extend(self.packet.drain(..));
+    }
+
+    /// Takes what an interrupt sends next; whether there was anything.
+    fn interrupt(&mut self) -> bool {
+        if self.outbox.is_some() {
+            return false;
+        }
+        self.outbox = self.machine.interrupt().map(|(at, byte)| (at, vec![byte]));
+        self.outbox.is_some()
     }
 
     /// Lets the machine do one thing; whether it did any.
@@ -200,6 +273,10 @@ impl FarEnd for Programmer {
     }
 
     fn receive(&mut self, now: Instant, heard: Heard) {
+        if self.boots_until.is_some() {
+            // It is the boot loader that hears it, and makes nothing of it.
+            return;
+        }
         if !self.is_usb() {
             if !heard.stop_seen {
                 self.complaints.push(Complaint {
@@ -234,7 +311,9 @@ impl FarEnd for Programmer {
 
     fn lines(&mut self, now: Instant, lines: Lines) {
         // A port that is opened asserts DTR: USB devices are told, and it resets Arduinos.
-        let opened = lines.dtr == Some(true) && self.dtr == Some(false);
+        let reopened = lines.dtr == Some(true) && self.dtr == Some(false);
+        let plugged_in = lines.dtr == Some(true) && self.dtr.is_none() && self.boot.is_some();
+        let opened = reopened || plugged_in;
         let closed = lines.dtr == Some(false) && self.dtr == Some(true);
         self.dtr = lines.dtr;
         if opened || closed && self.is_usb() {
@@ -248,13 +327,22 @@ impl FarEnd for Programmer {
         if self.packet_end().is_some_and(|end| end <= now) {
             self.close_packet();
         }
+        if let Some(until) = self.boots_until {
+            if now < until {
+                return self.note_complaints();
+            }
+            self.boots_until = None;
+            self.start(now);
+        }
         loop {
             let due = |(ready, _): &mut (Instant, Vec<u8>)| (*ready).max(self.wire_free) <= now;
             if let Some((_, bytes)) = self.outbox.take_if(due) {
                 self.wire_free = now + self.format.wire_time(bytes.len());
                 sent.extend(bytes);
             }
-            if self.machine.board().now() > now || !self.step() {
+            // The interrupt sends while the processor is busy, and what a step has just written.
+            let is_busy = self.machine.board().now() > now;
+            if !self.interrupt() && (is_busy || !self.step()) && !self.interrupt() {
                 break;
             }
         }
@@ -266,6 +354,7 @@ impl FarEnd for Programmer {
         let candidates = [
             outbox.map(|(ready, _)| (*ready).max(self.wire_free)),
             self.packet_end(),
+            self.boots_until,
             self.machine_wakes(),
             // So that its content is right when nobody asks it any more.
             self.chip().busy_until(),

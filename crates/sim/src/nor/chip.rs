@@ -233,6 +233,11 @@ impl Chip {
         }
     }
 
+    /// Whether it is in its socket.
+    pub fn is_connected(&self) -> bool {
+        self.connected
+    }
+
     /// Takes the power away and gives it back: volatile state is lost, an operation under way is
     /// torn.
     pub fn power_cycle(&mut self, now: Instant) {

@@ -1,8 +1,9 @@
 //! A SPI bus in time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use flashwire_device::nfd::Pins;
 use flashwire_device::{Board, Moment};
 use flashwire_link::Instant;
 
@@ -15,6 +16,9 @@ const TRANSACTION_TIME: Duration = Duration::from_micros(2);
 /// How far a board reads ahead of its machine, in bytes: two buffers of 512.
 const READ_AHEAD_BYTES: u32 = 1024;
 
+/// The Arduino pins that a host can choose by line: the chip select of the bus first.
+pub(super) const SELECT_PINS: [u8; 4] = [10, 9, 8, 7];
+
 /// A board with one chip, whose transfers run in the background as far as [`Board`] lets them.
 ///
 /// `now` is the time of the processor: it goes on where the processor has to wait for the bus. The
@@ -24,7 +28,13 @@ pub struct SpiBoard {
     clocks: &'static [u32],
     spi_hz: u32,
     outputs: bool,
-    selected: bool,
+    /// The pin that line 0 stands for, and the one that the chip's select is wired to.
+    select_pin: u8,
+    wired_pin: u8,
+    /// Pins beside the bus that were made outputs, with the levels that they were given last.
+    driven_pins: BTreeMap<u8, Option<bool>>,
+    /// The transaction under way has selected the chip.
+    reaches_chip: bool,
     now: Instant,
     bus_free: Instant,
     /// Bytes of the announced read that are not clocked in yet.
@@ -40,7 +50,10 @@ impl SpiBoard {
             clocks,
             spi_hz: 0,
             outputs: false,
-            selected: false,
+            select_pin: SELECT_PINS[0],
+            wired_pin: SELECT_PINS[0],
+            driven_pins: BTreeMap::new(),
+            reaches_chip: false,
             now: Instant::default(),
             bus_free: Instant::default(),
             to_clock: 0,
@@ -70,6 +83,30 @@ impl SpiBoard {
         self.outputs
     }
 
+    /// The pins beside the bus that were made outputs, each with its level if it was given one.
+    pub fn driven_pins(&self) -> &BTreeMap<u8, Option<bool>> {
+        &self.driven_pins
+    }
+
+    /// Wires the chip's select to another pin.
+    pub(super) fn wire_select(&mut self, pin: u8) {
+        self.wired_pin = pin;
+    }
+
+    /// What a reset does to processor and pins: the one stops where it is, the others are let go.
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.now = now;
+        self.bus_free = now;
+        self.set_outputs(false);
+        self.select_pin = SELECT_PINS[0];
+        self.driven_pins.clear();
+    }
+
+    /// Keeps the processor busy.
+    pub(super) fn spend(&mut self, time: Duration) {
+        self.now = self.now + time;
+    }
+
     /// The processor's time.
     pub(super) fn now(&self) -> Instant {
         self.now
@@ -93,8 +130,8 @@ impl SpiBoard {
     /// Clocks one byte out and in as soon as the bus is free.
     fn transfer(&mut self, mosi: u8) -> u8 {
         self.bus_free = self.bus_free + self.byte_time();
-        // Let go, the pins reach nobody.
-        if self.outputs {
+        // Let go, the pins reach nobody; nor does a chip select that is not the chip's.
+        if self.reaches_chip {
             self.chip.transfer(self.bus_free, mosi)
         } else {
             0xFF
@@ -119,11 +156,15 @@ impl Board for SpiBoard {
         self.moment()
     }
 
-    fn select(&mut self, _line: u8) {
+    fn select(&mut self, line: u8) {
         self.now = self.now + TRANSACTION_TIME;
         self.wait_for_bus();
-        self.selected = true;
-        if self.outputs {
+        let pin = match line {
+            0 => Some(self.select_pin),
+            _ => SELECT_PINS.get(usize::from(line)).copied(),
+        };
+        self.reaches_chip = self.outputs && pin == Some(self.wired_pin);
+        if self.reaches_chip {
             self.chip.set_clock(self.spi_hz);
             self.chip.select(self.now);
         }
@@ -133,7 +174,7 @@ impl Board for SpiBoard {
         self.wait_for_bus();
         self.to_clock = 0;
         self.clocked.clear();
-        if std::mem::take(&mut self.selected) && self.outputs {
+        if std::mem::take(&mut self.reaches_chip) {
             self.chip.deselect(self.now);
         }
     }
@@ -184,5 +225,16 @@ impl Board for SpiBoard {
     fn set_outputs(&mut self, driven: bool) {
         self.deselect();
         self.outputs = driven;
+    }
+}
+
+impl Pins for SpiBoard {
+    fn choose_chip_select(&mut self, pin: u8) {
+        self.deselect();
+        self.select_pin = pin;
+    }
+
+    fn drive(&mut self, pin: u8, level: Option<bool>) {
+        self.driven_pins.insert(pin, level);
     }
 }

@@ -120,7 +120,7 @@ impl Foreign {
         board.set_outputs(true);
         let suggested = match model.port {
             Port::Usb { .. } => u16::MAX,
-            Port::Uart { ring_bytes } => u16::try_from(ring_bytes - 4).unwrap_or(u16::MAX),
+            Port::Uart { ring_bytes, .. } => u16::try_from(ring_bytes - 4).unwrap_or(u16::MAX),
         };
         Self {
             board,

@@ -1,12 +1,18 @@
 //! Ours and other people's machines behind one face.
 
 use flashwire_device::Device;
+use flashwire_device::bilingual;
 use flashwire_device::serprog::{Config, Programmer};
+use flashwire_link::Instant;
 use flashwire_protocol::serprog::{ProgrammerName, U24};
 
+use super::board::SELECT_PINS;
 use super::models::{Firmware, Model, Port};
-use super::{Foreign, SpiBoard};
+use super::{Foreign, Options, Sketch, SpiBoard};
 use crate::Complaint;
+
+/// What our programmer answers to nfd's `?`.
+const HELP: &str = "SPI Flash programmer v1.0\r\nflashwire: > ? r l h s w k n i y x p u * o\r\n";
 
 /// A programmer's firmware on a board.
 pub(super) trait Machine: Device + Send {
@@ -17,6 +23,11 @@ pub(super) trait Machine: Device + Send {
     /// So many of the bytes that follow came in one packet.
     fn packet_begins(&mut self, length: usize) {
         let _ = length;
+    }
+
+    /// The next byte that an interrupt sends, whatever else goes on, and from when on it is there.
+    fn interrupt(&mut self) -> Option<(Instant, u8)> {
+        None
     }
 
     /// Power came back.
@@ -38,26 +49,42 @@ impl Machine for Programmer<SpiBoard> {
     }
 }
 
+impl Machine for bilingual::Programmer<SpiBoard> {
+    fn board(&self) -> &SpiBoard {
+        self.board()
+    }
+
+    fn board_mut(&mut self) -> &mut SpiBoard {
+        self.board_mut()
+    }
+}
+
 /// The firmware of a model on a board.
-pub(super) fn build(model: &Model, board: SpiBoard, extensions: bool) -> Box<dyn Machine> {
+pub(super) fn build(model: &Model, board: SpiBoard, options: &Options) -> Box<dyn Machine> {
     let serial_buffer_bytes = match model.port {
         Port::Usb { .. } => u16::MAX,
         // What libfrser subtracts, for the bytes that are on their way when the ring is full.
-        Port::Uart { ring_bytes } => u16::try_from(ring_bytes - 4).unwrap_or(u16::MAX),
+        Port::Uart { ring_bytes, .. } => u16::try_from(ring_bytes - 4).unwrap_or(u16::MAX),
+    };
+    let config = Config {
+        name: ProgrammerName::new(model.programmer_name),
+        serial_buffer_bytes,
+        max_send_bytes: U24::UNLIMITED,
+        max_receive_bytes: U24::UNLIMITED,
+        chip_selects: 1,
+        spi_hz: model.spi_hz,
+        extensions: options.extensions,
     };
     match model.firmware {
-        Firmware::Ours => {
+        Firmware::Ours => Box::new(Programmer::new(board, config)),
+        Firmware::OursOnArduino => {
             let config = Config {
-                name: ProgrammerName::new(model.programmer_name),
-                serial_buffer_bytes,
-                max_send_bytes: U24::UNLIMITED,
-                max_receive_bytes: U24::UNLIMITED,
-                chip_selects: 1,
-                spi_hz: model.spi_hz,
-                extensions,
+                chip_selects: SELECT_PINS.len() as u8,
+                ..config
             };
-            Box::new(Programmer::new(board, config))
+            Box::new(bilingual::Programmer::new(board, config, HELP))
         }
+        Firmware::Sketch => Box::new(Sketch::new(board, model.spi_hz, options.sketch)),
         Firmware::Foreign(quirks) => Box::new(Foreign::new(board, model, quirks)),
     }
 }

@@ -22,6 +22,16 @@ pub struct Model {
     pub(super) firmware: Firmware,
 }
 
+impl Model {
+    /// The method by which a host talks to it, as a port string spells it.
+    pub fn method(&self) -> &'static str {
+        match self.firmware {
+            Firmware::Sketch => "nfd",
+            _ => "serprog",
+        }
+    }
+}
+
 /// How a programmer is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
@@ -32,16 +42,22 @@ pub enum Port {
     },
     /// A UART without flow control.
     Uart {
-        /// Size of the ring that its interrupt fills, in bytes.
+        /// How many bytes the ring holds that its interrupt fills.
         ring_bytes: usize,
+        /// Whether opening the port resets the board, whose boot loader then waits for a while.
+        resets: bool,
     },
 }
 
 /// What runs on a programmer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Firmware {
-    /// The machine of `flashwire-device`.
+    /// The serprog machine of `flashwire-device`.
     Ours,
+    /// The one that speaks nfd's protocol too.
+    OursOnArduino,
+    /// nfd's sketch.
+    Sketch,
     /// Somebody else's.
     Foreign(Quirks),
 }
@@ -85,10 +101,26 @@ pub const MODELS: &[Model] = &[
         name: "uno",
         title: "our ATmega328P programmer on an Arduino Uno's UART",
         programmer_name: "flashwire-328p",
-        port: Port::Uart { ring_bytes: 256 },
+        port: Port::Uart {
+            ring_bytes: 256,
+            resets: true,
+        },
         spi_clocks: ATMEGA328P_CLOCKS,
         spi_hz: 8_000_000,
-        firmware: Firmware::Ours,
+        firmware: Firmware::OursOnArduino,
+    },
+    Model {
+        name: "nfd-sketch",
+        title: "nfd's sketch on an Arduino Uno, as it behaves",
+        programmer_name: "",
+        // 64, of which the Arduino core keeps one free (HardwareSerial.h, SERIAL_RX_BUFFER_SIZE).
+        port: Port::Uart {
+            ring_bytes: 63,
+            resets: true,
+        },
+        spi_clocks: ATMEGA328P_CLOCKS,
+        spi_hz: 8_000_000,
+        firmware: Firmware::Sketch,
     },
     Model {
         name: "stm32vcp",
@@ -161,7 +193,10 @@ pub const MODELS: &[Model] = &[
         name: "frser-duino",
         title: "frser-duino on an Arduino's UART: delays run on the device",
         programmer_name: "frser-duino",
-        port: Port::Uart { ring_bytes: 1024 },
+        port: Port::Uart {
+            ring_bytes: 1024,
+            resets: false,
+        },
         spi_clocks: ATMEGA328P_CLOCKS,
         spi_hz: 8_000_000,
         firmware: Firmware::Foreign(Quirks {

@@ -63,6 +63,10 @@ fn a_value_that_means_nothing_says_what_the_key_takes() {
         ("button", "red"),
         ("chip-times", "fast"),
         ("extensions", "yes"),
+        ("socket", "none"),
+        ("sketch", "2020"),
+        ("boot-ms", "100001"),
+        ("select-pin", "20"),
     ] {
         let error = refused(&format!("stm32f103cb,{key}={value}"));
         let start = format!("\"{value}\" is no value for {key}: ");
