@@ -4,6 +4,7 @@
 //! document that rules it. A flash behind a protocol becomes a [`flashwire_plan::FlashDevice`].
 //! Nothing here prints, sleeps or asks for the time except through the link.
 
+pub mod nfd;
 pub mod serprog;
 pub mod spinor;
 pub mod stk500;

@@ -32,5 +32,7 @@ pub use controller::{ControllerError, Job, Limits, SpiController};
 pub use definition::{Definition, Erase, Programming, Timing};
 pub use error::Error;
 pub use parts::{Part, Parts, PartsError, ProbeMethod, Voltage};
+pub(crate) use probe::named;
 pub use probe::{Answers, Identity};
 pub use status::{Protection, SavedStatus};
+pub(crate) use status::{WITH_SR2, WITHOUT_SR2};

@@ -13,7 +13,7 @@ mod command;
 mod hex;
 
 pub use command::{ArgumentReader, Command, Fed, Request, Start};
-pub use hex::{HexError, digit_value, digits, parse_u32, upper_digit};
+pub use hex::{HexError, digit_value, digits, parse_bytes, parse_u32, upper_digit};
 
 /// Bytes of the page buffer, of a read, of a program operation.
 pub const PAGE_BYTES: usize = 256;
@@ -43,6 +43,14 @@ pub const LINE_END: &str = "\r\n";
 pub const CRC_DIGITS: usize = 8;
 /// Length of the answer to [`Command::Dump`]: letter, two digits a byte, line end.
 pub const DUMP_BYTES: usize = 1 + 2 * PAGE_BYTES + LINE_END.len();
+/// Bytes of a JEDEC id, and status registers in the answer to [`Command::Status`]. A count of them
+/// comes first.
+pub const REGISTERS: usize = 3;
+/// Most bytes of the text in the answer to [`Command::Hello`]: as many as the original client reads.
+pub const GREETING_BYTES: usize = 100;
+/// How long the sketch waits besides the chip in a program or an erase, in milliseconds: ten after
+/// WREN, one before the first look at the status.
+pub const FIXED_WAIT_MS: u64 = 11;
 /// The page buffer after a reset: these four bytes, repeated.
 pub const RESET_PATTERN: [u8; 4] = [0xDE, 0xAD, 0xBE, 0xEF];
 

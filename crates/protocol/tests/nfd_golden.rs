@@ -115,3 +115,31 @@ fn protection_is_judged_from_the_three_status_registers() {
     );
     assert_eq!(judge([0x00, 0x01, 0x00]), [2, 0], "SRL");
 }
+
+#[test]
+fn answers_have_the_length_that_the_sketch_gives_them() {
+    let bytes = |letter| Command::from_letter(letter).unwrap().answer_bytes();
+    assert_eq!(bytes(b'r'), Some("r08A89683".len()));
+    assert_eq!(bytes(b's'), Some("s08A89683".len()));
+    assert_eq!(bytes(b'h'), Some("h08A89683\r\n".len()));
+    assert_eq!(bytes(b'l'), Some(515));
+    assert_eq!(bytes(b'i'), Some("i03EF4017".len()));
+    assert_eq!(bytes(b'y'), Some("y03000000".len()));
+    assert_eq!(bytes(b'x'), Some("x0002".len()));
+    for letter in *b"wknpu*o" {
+        assert_eq!(bytes(letter), Some(1), "{}", char::from(letter));
+    }
+    assert_eq!(bytes(b'>'), None);
+    assert_eq!(bytes(b'?'), None);
+}
+
+#[test]
+fn bytes_are_read_in_either_case_and_only_if_all_are_there() {
+    let mut bytes = [0; 2];
+    assert_eq!(parse_bytes(b"eF40", &mut bytes), Ok(()));
+    assert_eq!(bytes, [0xEF, 0x40]);
+    let wrong = |text: &[u8]| parse_bytes(text, &mut [0; 2]).unwrap_err().index;
+    assert_eq!(wrong(b"EF4"), 3);
+    assert_eq!(wrong(b"EF401"), 4);
+    assert_eq!(wrong(b"EFx0"), 2);
+}

@@ -29,7 +29,7 @@ impl Timing {
 
     /// Page program of a chip that does not tell: between the W25Q family (0.7 ms) and the oldest
     /// parts (5 ms, AT25F: 20 ms at most).
-    const PAGE: Self = Self::ms(1, 25);
+    pub(crate) const PAGE: Self = Self::ms(1, 25);
 
     /// Byte program of a chip that does not tell: SST25VF parts take 7 to 20 us, M25P05 5 ms.
     const BYTE: Self = Self {
@@ -271,7 +271,11 @@ impl Definition {
         }
     }
 
-    fn from_table(id: &[u8], rows: &[&Part]) -> Result<Self, Error> {
+    /// A definition from all rows of the table with the chip's id alone.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn from_table(id: &[u8], rows: &[&Part]) -> Result<Self, Error> {
         let Some((first, others)) = rows.split_first() else {
             return Err(Error::UnknownChip { id: id.to_vec() });
         };

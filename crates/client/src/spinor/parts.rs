@@ -96,6 +96,12 @@ impl Part {
                 .all(|((value, mask), byte)| byte & mask == *value)
     }
 
+    /// The manufacturer code, if it answers RDID.
+    pub(crate) fn maker(&self) -> Option<u8> {
+        let first = self.id.first().map(|(value, _)| *value);
+        first.filter(|_| self.probe == ProbeMethod::Rdid)
+    }
+
     /// How many bytes its id has: of two that fit, the longer one is right.
     pub fn id_bytes(&self) -> usize {
         self.id.len()

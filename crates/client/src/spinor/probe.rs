@@ -192,7 +192,7 @@ impl Identity {
 }
 
 /// Of the rows that fit the chip those that are called so.
-fn named<'a>(
+pub(crate) fn named<'a>(
     rows: &[&'a Part],
     parts: &'a Parts,
     name: &str,

@@ -17,13 +17,13 @@ const MICRON: u8 = 0x20;
 
 /// Manufacturer codes of Winbond and GigaDevice: their parts have a second status register, and 35h
 /// does nothing on those that have none. JEP106.
-const WITH_SR2: [u8; 2] = [0xEF, 0xC8];
+pub(crate) const WITH_SR2: [u8; 2] = [0xEF, 0xC8];
 
 /// Manufacturer codes of Macronix, ISSI and Eon: with 35h their chips enter a mode of four data lines
 /// and hear nothing else any more. What WRSR writes second on Macronix parts is their configuration
 /// register, which a short write leaves alone. JEP106; MX25L25635F section 9, "EQIO"; IS25LP256
 /// section 8, "QPIEN".
-const WITHOUT_SR2: [u8; 3] = [0xC2, 0x9D, 0x1C];
+pub(crate) const WITHOUT_SR2: [u8; 3] = [0xC2, 0x9D, 0x1C];
 
 /// What the status registers of a chip say about protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! The commands, how a host writes them and how a programmer reads them.
 
-use super::{PAGE_BYTES, digit_value, digits, upper_digit};
+use super::{
+    CRC_DIGITS, DUMP_BYTES, LINE_END, PAGE_BYTES, REGISTERS, digit_value, digits, upper_digit,
+};
 
 /// A command letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +100,26 @@ impl Command {
             Self::Output => 4,
             _ => 0,
         }
+    }
+
+    /// Length of the answer in bytes, letter and line end included; `None` for those that are
+    /// texts.
+    pub const fn answer_bytes(self) -> Option<usize> {
+        Some(match self {
+            Self::Hello | Self::Help => return None,
+            Self::ReadPage | Self::Fill => 1 + CRC_DIGITS,
+            Self::Dump => DUMP_BYTES,
+            Self::BufferCrc => 1 + CRC_DIGITS + LINE_END.len(),
+            Self::JedecId | Self::Status => 1 + 2 * (1 + REGISTERS),
+            Self::Protection => 1 + 2 * 2,
+            Self::ProgramPage
+            | Self::EraseSector
+            | Self::EraseChip
+            | Self::Protect
+            | Self::Unprotect
+            | Self::ChipSelect
+            | Self::Output => 1,
+        })
     }
 }
 

@@ -45,3 +45,25 @@ pub fn parse_u32(text: &[u8]) -> Result<u32, HexError> {
             _ => Err(HexError { index, byte }),
         })
 }
+
+/// Reads two digits for each byte of `out`.
+///
+/// # Errors
+/// The first byte that is no digit; the end of a text that is too short, or what is too much of it.
+pub fn parse_bytes(text: &[u8], out: &mut [u8]) -> Result<(), HexError> {
+    let wanted = 2 * out.len();
+    if text.len() != wanted {
+        let index = text.len().min(wanted);
+        let byte = text.get(index).copied().unwrap_or_default();
+        return Err(HexError { index, byte });
+    }
+    for (index, (slot, pair)) in out.iter_mut().zip(text.chunks_exact(2)).enumerate() {
+        let mut value = 0;
+        for (offset, &byte) in pair.iter().enumerate() {
+            let index = 2 * index + offset;
+            value = value << 4 | digit_value(byte).ok_or(HexError { index, byte })?;
+        }
+        *slot = value;
+    }
+    Ok(())
+}
