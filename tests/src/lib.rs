@@ -21,6 +21,7 @@ pub mod judge;
 pub mod linux_guest;
 #[cfg(target_os = "linux")]
 pub mod loaders;
+pub mod original;
 #[cfg(target_os = "linux")]
 pub mod ours;
 #[cfg(target_os = "linux")]
