@@ -19,6 +19,12 @@ const CRYSTAL_LOOKS: u32 = 80_000;
 /// Tells whether there is a crystal that swings; if not, nothing is changed.
 pub(crate) fn run_from_crystal(peripherals: &Peripherals) -> bool {
     let rcc = &peripherals.RCC;
+    // As after a reset: a boot loader may have started the program with a clock of its own, and a PLL
+    // that runs cannot be set (section 7.3.2).
+    rcc.cr().modify(|_, w| w.hsion().set_bit());
+    rcc.cfgr().reset();
+    while !rcc.cfgr().read().sws().is_hsi() {}
+    rcc.cr().modify(|_, w| w.pllon().clear_bit());
     rcc.cr().modify(|_, w| w.hseon().set_bit());
     if !(0..CRYSTAL_LOOKS).any(|_| rcc.cr().read().hserdy().bit_is_set()) {
         return false;
