@@ -59,7 +59,15 @@ impl Programmer {
     /// # Panics
     /// If it does not come up as a serial port.
     pub fn new(build: Build, config: Config, host: HostConfig, chip: nor::Chip) -> Self {
-        let mut board = Board::new(config, host, &build.image()).expect("the image fits");
+        let board = Board::new(config, host, &build.image()).expect("the image fits");
+        Self::of(board, chip)
+    }
+
+    /// Plugs in a board that has the programmer's program in its flash, and `chip` clipped to it.
+    ///
+    /// # Panics
+    /// If it does not come up as a serial port.
+    pub fn of(mut board: Board, chip: nor::Chip) -> Self {
         let chip = board.clip(Pin::new(Gpio::A, 4), chip);
         let (device, port) = board.plug_in(PATIENCE).expect("it enumerates");
         Self {

@@ -2,6 +2,7 @@
 //!
 //! Doc comments in here are what `--help`, the manual pages and the completions show.
 
+pub(crate) mod firmware;
 pub(crate) mod spi;
 pub(crate) mod stm32;
 
@@ -76,6 +77,9 @@ pub(crate) enum Command {
     /// Look into firmware files, convert and merge them
     #[command(subcommand)]
     Image(ImageCommand),
+    /// The firmware that flashwire brings along: programmers for boards that you have
+    #[command(subcommand)]
+    Firmware(firmware::FirmwareCommand),
     /// Say why nothing answers: permissions, other programs, wiring, BOOT0
     Doctor(DoctorArgs),
     /// Take the options of stm32flash 0.7 (`flashwire stm32flash -h`); also under that name
@@ -218,6 +222,18 @@ pub(crate) struct WriteArgs {
     /// What to erase: the units that the file touches, the whole flash, or nothing
     #[arg(long, value_name = "WHAT", default_value = "touched")]
     pub(crate) erase: EraseKind,
+    #[command(flatten)]
+    pub(crate) change: ChangeArgs,
+    /// Start the application afterwards
+    #[arg(long)]
+    pub(crate) run: bool,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+}
+
+/// How a flash is changed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ChangeArgs {
     /// Leave alone what already holds what the file says
     #[arg(long)]
     pub(crate) only_changed: bool,
@@ -237,14 +253,9 @@ pub(crate) struct WriteArgs {
     /// flash, and is asked about
     #[arg(long)]
     pub(crate) unprotect: bool,
-    /// Start the application afterwards
-    #[arg(long)]
-    pub(crate) run: bool,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

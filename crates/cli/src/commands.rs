@@ -4,6 +4,7 @@ mod ask;
 mod doctor;
 mod erase;
 pub(crate) mod files;
+mod firmware;
 mod image;
 mod info;
 mod list;
@@ -37,6 +38,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Result<Exit, Error> {
         Command::Reset(args) => run::reset(&args, screen),
         Command::Stm32(command) => stm32::run(&command, screen),
         Command::Spi(command) => spi::run(&command, screen),
+        Command::Firmware(command) => firmware::run(&command, screen),
         Command::Sim(args) => sim::serve(&args, screen),
         Command::Image(ImageCommand::Info(args)) => image::info(&args, screen),
         Command::Image(ImageCommand::Convert(args)) => image::convert(&args, screen),

@@ -21,6 +21,7 @@ pub mod doctor;
 pub mod error;
 pub mod families;
 pub mod files;
+pub mod firmware;
 pub mod i2c;
 pub mod images;
 pub mod number;

@@ -404,6 +404,27 @@ fn stm32_samples() -> Vec<Error> {
             machine: "an x86-64".to_owned(),
         })
         .about("app.elf"),
+        Problem::FirmwareUnknown {
+            name: "serprog-stm32f301".to_owned(),
+        }
+        .into(),
+        Problem::FirmwarePort {
+            name: "serprog-stm32f103".to_owned(),
+            port: "serprog:/dev/ttyACM0".to_owned(),
+        }
+        .into(),
+        on_port(Problem::FirmwareChip {
+            name: "serprog-stm32f103".to_owned(),
+            chip: "STM32F103",
+            part: "STM32F07xxx".to_owned(),
+        }),
+        on_port(Problem::FirmwareSpace {
+            name: "serprog-stm32f103".to_owned(),
+            part: "STM32F10xxx Low-density".to_owned(),
+            memory: "RAM",
+            needed: 20_480,
+            there: 10_240,
+        }),
         Error::from(Problem::WrongFamily {
             families: "RP2040".to_owned(),
             part: "STM32F10xxx Medium-density".to_owned(),

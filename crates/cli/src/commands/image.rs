@@ -14,6 +14,9 @@ use crate::screen::Screen;
 /// What fills the gaps of a raw binary: what erased flash reads as on most parts.
 const FILL: u8 = 0xFF;
 
+/// What `convert` and `merge` print.
+const SCHEMA: &str = "flashwire/image/1";
+
 /// Shows what is in firmware files.
 pub(crate) fn info(args: &ImageInfoArgs, screen: &Screen) -> Result<(), Error> {
     let options = LoadOptions {
@@ -39,7 +42,7 @@ pub(crate) fn convert(args: &ImageConvertArgs, screen: &Screen) -> Result<(), Er
     let options = files::load_options(args.file.format, args.file.address);
     let images = files::load_all(&args.file.file, options)?;
     let image = images::merge(&images, &files::name(&args.file.file))?;
-    make(&image, &args.output, screen)
+    make(SCHEMA, &image, &args.output, screen)
 }
 
 /// Joins firmware files into one.
@@ -54,7 +57,12 @@ pub(crate) fn merge(args: &ImageMergeArgs, screen: &Screen) -> Result<(), Error>
         images.extend(files::load_all(path, options)?);
     }
     let name = args.files.join(" + ");
-    make(&images::merge(&images, &name)?, &args.output, screen)
+    make(
+        SCHEMA,
+        &images::merge(&images, &name)?,
+        &args.output,
+        screen,
+    )
 }
 
 /// `FILE@ADDRESS`; a file whose own name looks like that is taken as it is.
@@ -70,7 +78,13 @@ fn at_address(text: &str) -> Result<(&Path, Option<u64>), Error> {
     }
 }
 
-fn make(image: &Image, args: &OutputArgs, screen: &Screen) -> Result<(), Error> {
+/// Writes an image file, and says so.
+pub(super) fn make(
+    schema: &'static str,
+    image: &Image,
+    args: &OutputArgs,
+    screen: &Screen,
+) -> Result<(), Error> {
     let format = images::output_format(&args.output, args.to);
     if !image.is_placed() && format != Format::Binary {
         let what = "a raw binary has no addresses, and this format needs them: give --address";
@@ -86,7 +100,6 @@ fn make(image: &Image, args: &OutputArgs, screen: &Screen) -> Result<(), Error> 
     }
     if screen.args.json {
         let bytes = image.total_bytes();
-        let schema = "flashwire/image/1";
         screen.object(&MadeObject {
             schema,
             file,

@@ -67,7 +67,15 @@ impl<'a> Run<'a> {
         &self,
         work: impl FnOnce(&mut Session, &Info, &mut ProgressView) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let options = self.open_options()?;
+        self.with_opened(self.open_options()?, work)
+    }
+
+    /// The same, reaching the target as `options` say.
+    pub(crate) fn with_opened<T>(
+        &self,
+        options: OpenOptions,
+        work: impl FnOnce(&mut Session, &Info, &mut ProgressView) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut watcher = self.watcher();
         let mut session = Session::open(options, &mut watcher)?;
         let info = session.info();

@@ -5,47 +5,35 @@ use std::ops::Range;
 use flashwire::images;
 use flashwire::{
     Backup, BackupOptions, EraseChoice, ErasedKind, Error, Job, Outcome, Plan, PlanOptions,
-    Problem, WriteOptions, places,
+    Problem, Session, WriteOptions, places,
 };
 
 use super::regions::Content;
 use super::run::say_started;
 use super::target::{Run, would_lift};
 use super::{files, stamp};
-use crate::args::{ContentArgs, EraseKind, VerifyArgs, WriteArgs};
+use crate::args::{ChangeArgs, ContentArgs, EraseKind, VerifyArgs, WriteArgs};
 use crate::json::JobObject;
-use crate::progress::{bytes, seconds};
+use crate::progress::{ProgressView, bytes, seconds};
 use crate::screen::Screen;
 
 /// Writes a file and verifies it.
 pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
     let content = load(&args.content, run.config.address)?;
-    let options = options(args)?;
+    let options = options(args.erase, &args.change)?;
     let name = content.name();
     run.with_session(|session, info, watcher| {
         run.say_target(info);
         let firmware = content.firmware(session, info, watcher)?;
-        if args.unprotect {
-            session.plan_past_protection();
-        }
-        let mut job = session.plan_write(&firmware, name, &options, watcher)?;
-        if args.unprotect && session.protection()?.is_any() {
-            if args.dry_run {
-                screen.say(would_lift(&session.protection()?));
-            } else {
-                run.unprotect(session, watcher)?;
-                job = session.plan_write(&firmware, name, &options, watcher)?;
-            }
-        }
+        let (job, outcome) = change(&run, &args.change, session, watcher, &|session, watcher| {
+            session.plan_write(&firmware, name, &options, watcher)
+        })?;
         let plan = job.plan();
-        if args.dry_run {
+        let Some(outcome) = outcome else {
             let object = JobObject::new("flashwire/write/1", info, plan, None, false);
             return screen.result(&in_full(&job), &object);
-        }
-        screen.say(&in_short(name, &job));
-        let outcome = session.execute(&job, watcher)?;
-        say_done(&outcome, plan, session.is_simulated(), screen);
+        };
         if args.run {
             let at_start = |&address: &u64| address == info.flash.start;
             let table = job.image().and_then(images::vector_table);
@@ -60,6 +48,36 @@ pub(crate) fn write(args: &WriteArgs, screen: &Screen) -> Result<(), Error> {
         }
         Ok(())
     })
+}
+
+/// Makes a plan, and carries it out unless it is only to be shown. What protects the flash is taken
+/// away if the user said so.
+pub(super) fn change(
+    run: &Run<'_>,
+    args: &ChangeArgs,
+    session: &mut Session,
+    watcher: &mut ProgressView,
+    plan: &dyn Fn(&mut Session, &mut ProgressView) -> Result<Job, Error>,
+) -> Result<(Job, Option<Outcome>), Error> {
+    if args.unprotect {
+        session.plan_past_protection();
+    }
+    let mut job = plan(session, watcher)?;
+    if args.unprotect && session.protection()?.is_any() {
+        if args.dry_run {
+            run.screen.say(would_lift(&session.protection()?));
+        } else {
+            run.unprotect(session, watcher)?;
+            job = plan(session, watcher)?;
+        }
+    }
+    if args.dry_run {
+        return Ok((job, None));
+    }
+    run.screen.say(&in_short(&job));
+    let outcome = session.execute(&job, watcher)?;
+    say_done(&outcome, job.plan(), session.is_simulated(), run.screen);
+    Ok((job, Some(outcome)))
 }
 
 /// Compares the flash with a file.
@@ -109,12 +127,13 @@ fn load(args: &ContentArgs, default_address: Option<u64>) -> Result<Content, Err
     })
 }
 
-fn options(args: &WriteArgs) -> Result<WriteOptions, Error> {
-    if args.only_changed && args.erase == EraseKind::All {
+/// How to write, as the command line says it.
+pub(super) fn options(erase: EraseKind, args: &ChangeArgs) -> Result<WriteOptions, Error> {
+    if args.only_changed && erase == EraseKind::All {
         let what = "--only-changed and --erase all contradict each other";
         return Err(Problem::Usage(what.to_owned()).into());
     }
-    let erase = match args.erase {
+    let erase = match erase {
         EraseKind::Touched => EraseChoice::Touched,
         EraseKind::All => EraseChoice::All,
         EraseKind::None => EraseChoice::None,
@@ -143,7 +162,7 @@ fn options(args: &WriteArgs) -> Result<WriteOptions, Error> {
 }
 
 /// What is going to happen, in a line or two.
-fn in_short(name: &str, job: &Job) -> String {
+fn in_short(job: &Job) -> String {
     let plan = job.plan();
     let summary = plan.summary();
     let mut parts = Vec::new();
@@ -156,7 +175,7 @@ fn in_short(name: &str, job: &Job) -> String {
     if summary.verified_bytes > 0 {
         parts.push(format!("verify {}", bytes(summary.verified_bytes)));
     }
-    let mut text = name.to_owned();
+    let mut text = job.name().to_owned();
     if let Some(image) = job.image() {
         text.push_str(&format!(
             ": {}, {}",

@@ -61,6 +61,7 @@ pub(super) fn look(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Ve
             way: None,
             tried: Vec::new(),
             reset: options.reset,
+            ask: false,
             patience: options.patience,
             watcher,
         },

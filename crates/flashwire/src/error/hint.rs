@@ -5,7 +5,7 @@
 //! used for something else. `{port}` and `{file}` in a text stand for the port and the file that
 //! the error is about.
 
-use super::{i2c, input, spi};
+use super::{firmware, i2c, input, spi};
 
 /// What is known about one kind of error.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 95] = [
+pub const ALL: [&Hint; 99] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -124,6 +124,10 @@ pub const ALL: [&Hint; 95] = [
     &spi::LAYOUT_BAD,
     &NO_RESET_LINE,
     &PART_UNKNOWN,
+    &firmware::FIRMWARE_UNKNOWN,
+    &firmware::FIRMWARE_PORT,
+    &firmware::FIRMWARE_CHIP,
+    &firmware::FIRMWARE_SPACE,
     &WRONG_MACHINE,
     &WRONG_FAMILY,
     &OUT_OF_RANGE,

@@ -6,6 +6,7 @@
 pub mod hint;
 
 mod aftermath;
+mod firmware;
 mod i2c;
 mod input;
 mod problem;
@@ -28,6 +29,8 @@ pub struct Error {
     aftermath: Option<Box<Aftermath>>,
     /// What is known of the target where no job was under way; a sentence fragment.
     state: Option<String>,
+    /// What to try instead of what the table says; `{port}` and `{file}` are filled in.
+    remedy: Option<&'static str>,
 }
 
 /// Where and when an error happened, as far as the problem does not say so by itself.
@@ -95,7 +98,10 @@ impl Error {
             .aftermath
             .as_ref()
             .and_then(|aftermath| aftermath.remedy());
-        aftermath.unwrap_or_else(|| self.problem.remedy(self))
+        let said = || self.remedy.map(|remedy| self.fill(remedy));
+        aftermath
+            .or_else(said)
+            .unwrap_or_else(|| self.problem.remedy(self))
     }
 
     /// Puts the port and the file into a text of the table.
@@ -137,6 +143,14 @@ impl Error {
         self
     }
 
+    /// The same error, with something better to try than what holds for every job; `{port}` and
+    /// `{file}` in it stand for the port and the file that the error is about.
+    #[must_use]
+    pub(crate) fn with_remedy(mut self, remedy: &'static str) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+
     /// The same error, while doing something.
     #[must_use]
     pub fn during(mut self, activity: impl Into<String>) -> Self {
@@ -160,6 +174,7 @@ impl<P: Into<Problem>> From<P> for Error {
             setting: Box::default(),
             aftermath: None,
             state: None,
+            remedy: None,
         }
     }
 }

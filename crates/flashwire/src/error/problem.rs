@@ -17,7 +17,7 @@ use flashwire_sim::{BenchError, StorageError};
 
 use super::Error;
 use super::hint::{self, Hint};
-use super::{i2c, input, spi};
+use super::{firmware, i2c, input, spi};
 use crate::config::ConfigError;
 use crate::files::FileError;
 use crate::port::PortError;
@@ -235,6 +235,44 @@ pub enum Problem {
         /// What the chip is called.
         part: String,
     },
+    /// No image that flashwire brings along.
+    #[error("there is no firmware called {name}")]
+    FirmwareUnknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// A port through which an image cannot be installed.
+    #[error("{name} cannot be installed through {port}")]
+    FirmwarePort {
+        /// The image.
+        name: String,
+        /// The port, as one would give it again.
+        port: String,
+    },
+    /// An image for another chip.
+    #[error("{name} is for an {chip}, and this is an {part}")]
+    FirmwareChip {
+        /// The image.
+        name: String,
+        /// The chip that it is for.
+        chip: &'static str,
+        /// What the chip is called.
+        part: String,
+    },
+    /// An image that needs more than the chip has.
+    #[error("{name} needs {needed} bytes of {memory}, and this {part} has {there}")]
+    FirmwareSpace {
+        /// The image.
+        name: String,
+        /// What the chip is called.
+        part: String,
+        /// Which memory: `flash` or `RAM`.
+        memory: &'static str,
+        /// How much of it the image needs, in bytes.
+        needed: u64,
+        /// How much there is, in bytes.
+        there: u64,
+    },
     /// An ELF file for another processor.
     #[error("the code is for {machine}, and this is an ARM")]
     WrongMachine {
@@ -428,6 +466,10 @@ impl Problem {
             Self::NoResetLine => &hint::NO_RESET_LINE,
             Self::NoLine(_) => &hint::NO_LINE,
             Self::UnknownPart { .. } => &hint::PART_UNKNOWN,
+            Self::FirmwareUnknown { .. } => &firmware::FIRMWARE_UNKNOWN,
+            Self::FirmwarePort { .. } => &firmware::FIRMWARE_PORT,
+            Self::FirmwareChip { .. } => &firmware::FIRMWARE_CHIP,
+            Self::FirmwareSpace { .. } => &firmware::FIRMWARE_SPACE,
             Self::WrongMachine { .. } => &hint::WRONG_MACHINE,
             Self::WrongFamily { .. } => &hint::WRONG_FAMILY,
             Self::UnalignedAddress { .. } => &hint::UNALIGNED,

@@ -6,6 +6,7 @@
 //! exists.
 
 mod info;
+mod install;
 mod memory;
 pub(crate) mod open;
 mod options;

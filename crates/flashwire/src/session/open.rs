@@ -31,6 +31,9 @@ pub struct OpenOptions {
     /// How the lines of the port reach the chip. `None` touches them only after the chip did not
     /// answer as it is.
     pub reset: Option<ResetSpec>,
+    /// Whether the user is [asked](Watcher::ask_for_bootloader) to start the bootloader of a chip that
+    /// no line could; with [`ResetSpec::None`] they always are.
+    pub ask: bool,
     /// How far commands run ahead of their answers.
     pub pipeline: Pipeline,
     /// Parity of the line. `None` is what the bootloaders speak: even; and none if one greets so
@@ -70,6 +73,7 @@ impl OpenOptions {
                 ..SpiOptions::default()
             },
             reset: None,
+            ask: false,
             pipeline: Pipeline::default(),
             parity: None,
             resume: false,
@@ -166,6 +170,7 @@ impl Session {
             way: None,
             tried: Vec::new(),
             reset: options.reset.clone(),
+            ask: options.ask,
             patience: options.patience,
             watcher,
         };
@@ -378,6 +383,7 @@ pub(crate) struct Entry<'a> {
     /// The wirings that were tried in vain, on a port that has the lines for them.
     pub(crate) tried: Vec<String>,
     pub(crate) reset: Option<ResetSpec>,
+    pub(crate) ask: bool,
     pub(crate) patience: Option<Duration>,
     pub(crate) watcher: &'a mut dyn Watcher,
 }
@@ -453,7 +459,8 @@ impl Entry<'_> {
             }
         }
         let name = self.loader.link_mut().name().to_owned();
-        if *spec == ResetSpec::None && self.watcher.ask_for_bootloader(&name) {
+        let asks = *spec == ResetSpec::None || self.ask && !talks;
+        if asks && self.watcher.ask_for_bootloader(&name) {
             return self.loader.synchronise_within(USER_TIME).map(drop);
         }
         Err(silence)

@@ -107,6 +107,11 @@ impl Job {
         }
     }
 
+    /// What is written or compared, as messages call it; empty if the job only erases.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The plan, to be shown.
     pub fn plan(&self) -> &Plan {
         &self.plan
