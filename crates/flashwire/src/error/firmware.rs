@@ -15,7 +15,7 @@ a file: `flashwire write FILE -p {port}`.\n",
 pub(super) static FIRMWARE_PORT: Hint = Hint {
     code: "firmware-port",
     exit: Exit::Usage,
-    likely: "the port is that of a programmer which runs already, or the bus that a chip hangs on",
+    likely: "the port is that of a programmer which runs already, or of something else",
     remedy: "the serial adapter at PA9 and PA10, without a method: -p /dev/ttyUSB0 or -p COM5",
     text: "\
 An STM32F103 takes new firmware from the bootloader in its ROM, and that listens on one UART: PA9
@@ -30,9 +30,9 @@ pub(super) static FIRMWARE_CHIP: Hint = Hint {
     likely: "another board is connected than the one the image is for",
     remedy: "`flashwire firmware list` shows the chip of each image; `flashwire info -p {port}` yours",
     text: "\
-An image uses the pins, the clocks and the USB of the chip that it was made for, and would do nothing
-on another. Nothing was erased. The STM32F103 image is for STM32F103x8 and larger: x6 lacks the RAM,
-and F100, F105, F107 and the other families are other chips.\n",
+An image uses the pins, the clocks and the USB of the chip that it was made for, and would do
+nothing on another. Nothing was erased. The STM32F103 image is for STM32F103x8 and larger: x6 lacks
+the RAM, and F100, F105, F107 and the other families are other chips.\n",
 };
 
 pub(super) static FIRMWARE_SPACE: Hint = Hint {
@@ -42,6 +42,6 @@ pub(super) static FIRMWARE_SPACE: Hint = Hint {
     remedy: "a board with an STM32F103C8 or larger: 64 KiB of flash and 20 KiB of RAM",
     text: "\
 The chip is of the right kind and has too little flash or RAM for the image. It would not start, so
-it was not written; nothing was erased. The figures are those that the chip's bootloader and
-flashwire's table of parts give; `flashwire info -p {port}` shows them.\n",
+it was not written; nothing was erased. The figures are those that the chip's bootloader and the
+table of parts give; `flashwire info -p {port}` shows them.\n",
 };
