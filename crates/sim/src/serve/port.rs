@@ -142,7 +142,7 @@ impl Port {
     }
 
     /// The speed that the tool has set, where it can set one.
-    pub(super) fn baud(&self) -> Option<u32> {
+    pub fn baud(&self) -> Option<u32> {
         match &self.0 {
             Kind::Tcp { .. } => None,
             #[cfg(unix)]
