@@ -73,6 +73,11 @@ const STAGES: &[Stage] = &[
         run: judges,
     },
     Stage {
+        name: "simavr",
+        what: "the image of the ATmega328P, executed",
+        run: simavr,
+    },
+    Stage {
         name: "wasm",
         what: "everything below the command line builds without an operating system",
         run: wasm,
@@ -209,6 +214,13 @@ fn judges(root: &Path) -> Result<Score> {
         "--tests",
     ]);
     run_tests(command.args(["--", "--ignored", "--test-threads", "8"]))
+}
+
+/// The tests of the workspace that links simavr, foreign tools included.
+fn simavr(root: &Path) -> Result<Score> {
+    let mut command = run::command("cargo", &root.join("tests/simavr"));
+    command.args(["test", "--locked", "--no-fail-fast"]);
+    run_tests(command.args(["--", "--include-ignored"]))
 }
 
 /// The library and all floors below it, with their features for system calls off.

@@ -75,6 +75,15 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
+/// A library that a test tool is linked with: its header, and the Debian package that it comes in.
+const LIBRARIES: &[Program] = &[
+    // Executes the ATmega328P's image.
+    Program {
+        name: "/usr/include/simavr/sim_avr.h",
+        package: "libsimavr-dev",
+    },
+];
+
 /// Gets the kernel that Debian's `linux-image-amd64` stands for, with its modules, and unpacks it
 /// without installing it. The one for clouds has no USB.
 const UNPACK_KERNEL: &str = "rm -rf target/kernel target/kernel.new && mkdir -p target/kernel.new && \
@@ -115,6 +124,9 @@ impl Missing {
             .filter(|program| !in_path(program.name))
             .map(|program| program.package)
             .collect();
+        let libraries = LIBRARIES.iter();
+        let libraries = libraries.filter(|library| !Path::new(library.name).is_file());
+        packages.extend(libraries.map(|library| library.package));
         // Debian ships the module without the part that fills a new environment.
         let mut venv = run::command("python3", root);
         if run::output(venv.args(["-c", "import ensurepip, venv"])).is_err() {

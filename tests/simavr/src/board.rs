@@ -6,7 +6,7 @@ use std::time::Duration;
 use flashwire_link::Instant;
 use flashwire_sim::nor;
 
-use crate::core::{Access, Interrupt};
+use crate::avr::{Access, Interrupt};
 use crate::line::Line;
 use crate::pins::{Drive, Pins};
 use crate::spi::{self, Spi};

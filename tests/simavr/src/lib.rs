@@ -8,9 +8,9 @@
 //! [`Machine`] is the board, [`UnoLink`] the cable to a client in the same process, in the board's
 //! own time, and [`bridge`] the one to programs that know nothing of it.
 
+mod avr;
 mod board;
 pub mod bridge;
-mod core;
 mod line;
 mod link;
 mod machine;

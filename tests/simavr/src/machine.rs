@@ -5,8 +5,8 @@ use std::time::Duration;
 use flashwire_plan::image::{Image, ImageError, ParseOptions};
 use flashwire_sim::nor;
 
+use crate::avr::Avr;
 use crate::board::{Board, Complaint, duration};
-use crate::core::Core;
 use crate::pins::Drive;
 use crate::uart::Traffic;
 
@@ -94,7 +94,7 @@ pub struct Report {
 /// An Arduino Uno with a program in it.
 #[derive(Debug)]
 pub struct Machine {
-    core: Core,
+    avr: Avr,
     board: Board,
     config: Config,
     pulses: u64,
@@ -121,20 +121,20 @@ impl Machine {
         } else {
             image.place(0)?
         };
-        let mut core = Core::new(config.clock_hz);
-        let flash = core.flash_bytes();
+        let mut avr = Avr::new(config.clock_hz);
+        let flash = avr.flash_bytes();
         let needed = image.range().end;
         if needed > flash as u64 {
             return Err(MachineError::DoesNotFit { needed, flash });
         }
         for segment in image.segments() {
-            core.load(segment.address as usize, &segment.data);
+            avr.load(segment.address as usize, &segment.data);
         }
-        for (address, byte) in core.data_mut().iter_mut().enumerate().skip(SRAM) {
+        for (address, byte) in avr.data_mut().iter_mut().enumerate().skip(SRAM) {
             *byte = paint(address);
         }
         Ok(Self {
-            core,
+            avr,
             board: Board::new(config.clock_hz, config.baud, config.chip_select, chip),
             config,
             pulses: 0,
@@ -149,7 +149,7 @@ impl Machine {
 
     /// Cycles since power came.
     pub fn cycles(&self) -> u64 {
-        self.core.now()
+        self.avr.now()
     }
 
     /// Time since power came.
@@ -168,7 +168,7 @@ impl Machine {
     /// A pulse on the RESET pin: what DTR does to it when a port is opened.
     pub fn reset(&mut self) {
         self.pulses += 1;
-        self.core.reset(&mut self.board);
+        self.avr.reset(&mut self.board);
         self.held_until = self.cycles() + self.cycle_at(self.config.boot);
     }
 
@@ -192,19 +192,19 @@ impl Machine {
         let held = self.held_until.min(until).saturating_sub(self.cycles());
         if held > 0 {
             self.board.pass(self.cycles() + held);
-            self.core.skip(held);
+            self.avr.skip(held);
         }
         if self.cycles() >= until {
             return Ok(());
         }
         self.board
-            .begin(&mut self.core.access(), until, stops_at_arrival);
-        if self.core.run(&mut self.board, until) {
+            .begin(&mut self.avr.access(), until, stops_at_arrival);
+        if self.avr.run(&mut self.board, until) {
             return Ok(());
         }
         let last = self.board.complaints.last();
         Err(Halt {
-            pc: self.core.pc(),
+            pc: self.avr.pc(),
             at: self.now(),
             why: last.map_or_else(String::new, |complaint| complaint.text.clone()),
         })
@@ -269,14 +269,14 @@ impl Machine {
 
     /// What there is to say so far.
     pub fn report(&self) -> Report {
-        let free = untouched(self.core.data());
+        let free = untouched(self.avr.data());
         let chip = self.board.chip.iter().flat_map(nor::Chip::complaints);
         Report {
             cycles: self.cycles(),
             traffic: self.board.uart.traffic(),
             pulses: self.pulses,
             watchdog_resets: self.board.resets - self.pulses,
-            stack_bytes: self.core.data().len() - free.end,
+            stack_bytes: self.avr.data().len() - free.end,
             untouched_bytes: free.len(),
             complaints: self.board.complaints.clone(),
             chip_complaints: chip.map(ToString::to_string).collect(),

@@ -44,10 +44,11 @@ mod tests {
 
     #[test]
     fn numbers_are_those_on_the_board() {
-        let mut pins = Pins::default();
         // PB2 is 10, PD7 is 7, PC5 is A5.
-        pins.directions = [1 << 2, 1 << 5, 1 << 7];
-        pins.outputs = [0, 1 << 5, 0];
+        let pins = Pins {
+            directions: [1 << 2, 1 << 5, 1 << 7],
+            outputs: [0, 1 << 5, 0],
+        };
         assert_eq!(pins.drive(10), Drive::Low);
         assert_eq!(pins.drive(7), Drive::Low);
         assert_eq!(pins.drive(19), Drive::High);

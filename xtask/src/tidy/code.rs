@@ -77,6 +77,8 @@ const BANS: &[Ban] = &[
             "examples/",
             "firmware/",
             "tests/preload/",
+            // simavr is C.
+            "tests/simavr/src/avr.rs",
         ],
         what: "only link, firmware and the tests' preload library make system calls",
     },

@@ -1,7 +1,7 @@
 //! simavr behind a handful of safe functions: an ATmega328P that executes, whose serial line, SPI
 //! and pins are a [`Board`].
 //!
-//! The only unsafe code of the harness. `core/simavr.c` is its other half.
+//! The only unsafe code of the harness. `avr/simavr.c` is its other half.
 #![expect(unsafe_code, reason = "simavr is C")]
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -46,7 +46,7 @@ unsafe extern "C" {
     fn fw_run(core: *mut Raw, board: *mut c_void, until: u64) -> c_int;
 }
 
-/// An interrupt of the USART, in the order of `core/simavr.c`.
+/// An interrupt of the USART, in the order of `avr/simavr.c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupt {
     /// USART_RX.
@@ -57,9 +57,9 @@ pub(crate) enum Interrupt {
 
 /// An ATmega328P.
 #[derive(Debug)]
-pub(crate) struct Core(NonNull<Raw>);
+pub(crate) struct Avr(NonNull<Raw>);
 
-impl Core {
+impl Avr {
     /// One that power has just come to; its flash is empty.
     ///
     /// # Panics
@@ -168,7 +168,7 @@ impl Core {
     }
 }
 
-impl Drop for Core {
+impl Drop for Avr {
     fn drop(&mut self) {
         // SAFETY: nobody else has the core.
         unsafe { fw_free(self.0.as_ptr()) };
@@ -203,7 +203,7 @@ impl Access<'_> {
         unsafe { fw_set_alarm(self.0, when) };
     }
 
-    /// Ends [`Core::run`] after this instruction.
+    /// Ends [`Avr::run`] after this instruction.
     pub(crate) fn stop(&mut self) {
         // SAFETY: the core lives.
         unsafe { fw_stop(self.0) };
@@ -213,7 +213,7 @@ impl Access<'_> {
 /// Both ends of a call from C.
 ///
 /// # Safety
-/// `core` and `board` are those that C was given, and no other reference to either is in use.
+/// `avr` and `board` are those that C was given, and no other reference to either is in use.
 unsafe fn ends<'a>(core: *mut Raw, board: *mut c_void) -> (Access<'a>, &'a mut Board) {
     // SAFETY: the caller's.
     unsafe { (Access(&mut *core), &mut *board.cast()) }
