@@ -4,17 +4,22 @@
 //! `serprog+w25q64jv,seed=3`. With `bus=i2c` the host is on the I2C interface of the loader:
 //! `stm32h743zi,bus=i2c`.
 
-use std::path::PathBuf;
+mod options;
+
 use std::time::Duration;
 
-use flashwire_link::{Fault, ParseFaultError, Settings};
+use flashwire_link::{Fault, Settings};
+
+use options::keys;
+pub(crate) use options::{Button, MAX_BAUD, Options};
 
 use crate::Complaint;
-use crate::nor::{self, Pace};
-use crate::programmer::{self, Edition, Model, Programmer};
-use crate::stm32::{self, Chip, I2cLoader, Memory, Part, Wiring};
+use crate::arduino::{self, Board, Flash};
+use crate::nor;
+use crate::programmer::{self, Model, Programmer};
+use crate::stm32::{self, Chip, I2cLoader, Memory, Part};
 use crate::storage::{Storage, StorageError, Stored};
-use crate::wire::{BusConfig, Cable, FarEnd, GPIO_LINES, Lines, Wire, WireConfig};
+use crate::wire::{BusConfig, FarEnd, GPIO_LINES, Lines, Wire, WireConfig};
 
 /// The method by which a host talks to a loader on I2C.
 const I2C_METHOD: &str = "stm32-i2c";
@@ -32,13 +37,6 @@ pub(crate) const OPENED: Lines = Lines {
 
 /// Clock of an I2C bus where nobody sets one, in Hz: Standard-mode (UM10204, section 5).
 const DEFAULT_BUS_HZ: u32 = 100_000;
-
-/// Fastest clock of a bus, in Hz: Ultra Fast-mode (UM10204, section 5).
-const MAX_BUS_HZ: u32 = 5_000_000;
-
-/// How long the host's controller lets a device hold the clock where nobody says: what Linux gives a
-/// controller whose driver does not say otherwise (`drivers/i2c/i2c-core-base.c`).
-const DEFAULT_HOLD_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a device may go on with what it was told to do after its host has gone, in its own
 /// time: longer than the longest erase, which is that of a chip of 64 MiB.
@@ -115,7 +113,12 @@ pub fn benches() -> Vec<BenchInfo> {
             method: model.method(),
         })
     });
-    stm32.chain(programmers).collect()
+    let boards = arduino::MODELS.iter().map(|model| BenchInfo {
+        name: model.name.to_owned(),
+        title: model.title.to_owned(),
+        method: "stk500",
+    });
+    stm32.chain(boards).chain(programmers).collect()
 }
 
 /// The method by which a host talks to a bench, by what stands behind `sim:` in a port; `None` if
@@ -130,12 +133,14 @@ pub fn method_of(spec: &str) -> Option<&'static str> {
 /// The names of all benches, programmers and chips apart: each programmer takes each chip.
 fn names() -> String {
     let stm32 = stm32::all_parts().map(|part| part.name);
+    let boards = arduino::MODELS.iter().map(|model| model.name);
     let programmers = programmer::MODELS.iter().map(|model| model.name);
     let chips = nor::PARTS.iter().map(|part| part.name);
     let list = |names: Vec<&str>| names.join(", ");
     format!(
-        "{}; and PROGRAMMER+CHIP, PROGRAMMER one of {}, CHIP one of {}",
+        "{}, {}; and PROGRAMMER+CHIP, PROGRAMMER one of {}, CHIP one of {}",
         list(stm32.collect()),
+        list(boards.collect()),
         list(programmers.collect()),
         list(chips.collect())
     )
@@ -145,6 +150,8 @@ fn names() -> String {
 enum Kind {
     /// An STM32 in its boot loader.
     Stm32(&'static Part),
+    /// An Arduino in its bootloader.
+    Arduino(&'static arduino::Model),
     /// A programmer with a chip.
     Programmer(&'static Model, &'static nor::Part),
 }
@@ -153,13 +160,16 @@ impl Kind {
     fn find(name: &str) -> Option<Self> {
         let programmer =
             || programmer::find(name).map(|(model, part)| Self::Programmer(model, part));
-        stm32::part(name).map(Self::Stm32).or_else(programmer)
+        let board = || arduino::find(name).map(Self::Arduino);
+        let stm32 = stm32::part(name).map(Self::Stm32);
+        stm32.or_else(board).or_else(programmer)
     }
 
     /// The size of its flash, in bytes.
     fn flash_bytes(&self) -> usize {
         match self {
             Self::Stm32(part) => part.flash.bytes() as usize,
+            Self::Arduino(_) => arduino::FLASH_BYTES,
             Self::Programmer(_, part) => part.size_bytes,
         }
     }
@@ -168,6 +178,7 @@ impl Kind {
     fn method(&self) -> &'static str {
         match self {
             Self::Stm32(_) => "stm32",
+            Self::Arduino(_) => "stk500",
             Self::Programmer(model, _) => model.method(),
         }
     }
@@ -179,6 +190,7 @@ impl Kind {
         }
         let (part, loader) = match self {
             Self::Stm32(part) => (part.name, part.loader.i2c),
+            Self::Arduino(model) => (model.name, None),
             Self::Programmer(model, _) => (model.name, None),
         };
         let mut loader = loader.ok_or_else(|| BenchError::NoI2c {
@@ -197,7 +209,7 @@ impl Kind {
                 parity: part.loader.parity,
                 ..Settings::even(baud)
             },
-            Self::Programmer(..) => Settings::plain(baud),
+            Self::Arduino(_) | Self::Programmer(..) => Settings::plain(baud),
         }
     }
 
@@ -217,295 +229,12 @@ impl Kind {
                     None => chip,
                 })
             }
+            Self::Arduino(model) => Box::new(board(model, options, stored, storage)?),
             Self::Programmer(model, part) => {
                 Box::new(programmer(model, part, options, stored, storage)?)
             }
         })
     }
-}
-
-/// The keys of all benches: spelling, and what each takes.
-const KEYS: [(&str, &str); 27] = [
-    ("image", "a file"),
-    ("baud", "a speed in baud, 1 to 20000000"),
-    ("latency-us", "microseconds, at most 10000000"),
-    ("timer-us", "microseconds, at most 10000000"),
-    ("seed", "a number"),
-    ("faults", "KIND@BYTE[:in|out], joined by +"),
-    ("realtime", "nothing"),
-    ("boot0", "high or low"),
-    ("wiring", "LINE=PIN, joined by +"),
-    (
-        "flash-percent",
-        "percent of the typical time, at most 10000",
-    ),
-    ("power-off-us", "microseconds from the opening on"),
-    ("max-baud", "a speed in baud, 1 to 20000000"),
-    ("button", "sync or none"),
-    ("chip-times", "typical, longest or spread"),
-    ("extensions", "on or off"),
-    ("socket", "chip or empty"),
-    ("sketch", "2018, 2019 or 2024"),
-    ("boot-ms", "milliseconds, at most 100000"),
-    ("select-pin", "the number of an Arduino pin, at most 19"),
-    ("bus", "uart or i2c"),
-    ("i2c-hz", "the clock of an I2C bus in Hz, 1 to 5000000"),
-    ("address", "a 7-bit address, 3 to 119 or 0x03 to 0x77"),
-    ("i2c-version", "1.0, 1.1, 1.2 or 2.0"),
-    ("hold-limit-ms", "milliseconds, at most 100000"),
-    ("cable", "good, loop, low, open or plain"),
-    ("says", "what the application says all the time"),
-    ("says-baud", "a speed in baud, 1 to 20000000"),
-];
-
-fn keys() -> String {
-    let keys: Vec<String> = KEYS
-        .iter()
-        .map(|(key, takes)| format!("{key} ({takes})"))
-        .collect();
-    keys.join("; ")
-}
-
-/// Who resets a served bench between connections.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Button {
-    /// A person's finger: pressed when the first byte of a connection is 0x7F, by which a tool asks
-    /// for a loader fresh from reset. A tool that resumes begins with another byte.
-    #[default]
-    Sync,
-    /// Nobody: only the lines of the port reset the chip.
-    None,
-}
-
-/// What the keys of a bench say.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    image: Option<PathBuf>,
-    baud: Option<u32>,
-    latency: Duration,
-    timer: Duration,
-    seed: u64,
-    faults: Vec<Fault>,
-    pub(crate) realtime: bool,
-    boot0: bool,
-    wiring: Wiring,
-    flash_percent: u32,
-    power_off: Option<Duration>,
-    max_baud: Option<u32>,
-    pub(crate) button: Button,
-    chip_times: Pace,
-    extensions: bool,
-    /// Whether there is a chip in the programmer's socket.
-    has_chip: bool,
-    sketch: Edition,
-    boot: Duration,
-    select_pin: Option<u8>,
-    i2c: bool,
-    i2c_hz: Option<u32>,
-    /// The address that the host talks to, if not the device's.
-    address: Option<u8>,
-    i2c_version: Option<u8>,
-    hold_limit: Duration,
-    cable: Cable,
-    says: Option<String>,
-    says_baud: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            image: None,
-            baud: None,
-            latency: Duration::ZERO,
-            timer: Duration::ZERO,
-            seed: 0,
-            faults: Vec::new(),
-            realtime: false,
-            boot0: true,
-            wiring: Wiring::default(),
-            flash_percent: 100,
-            power_off: None,
-            max_baud: None,
-            button: Button::Sync,
-            chip_times: Pace::Typical,
-            extensions: true,
-            has_chip: true,
-            sketch: Edition::default(),
-            boot: programmer::BOOT_TIME,
-            select_pin: None,
-            i2c: false,
-            i2c_hz: None,
-            address: None,
-            i2c_version: None,
-            hold_limit: DEFAULT_HOLD_LIMIT,
-            cable: Cable::Good,
-            says: None,
-            says_baud: DEFAULT_BAUD,
-        }
-    }
-}
-
-impl Options {
-    /// Whether the port's lines reach the pins of the device.
-    #[cfg(feature = "os")]
-    pub(crate) fn is_wired(&self) -> bool {
-        self.wiring.is_wired()
-    }
-
-    fn parse(keys: &str) -> Result<Self, BenchError> {
-        let mut options = Self::default();
-        let mut seen: Vec<&str> = Vec::new();
-        for item in keys.split(',').filter(|item| !item.is_empty()) {
-            let (key, value) = item.split_once('=').unwrap_or((item, ""));
-            let Some(&(key, expected)) = KEYS.iter().find(|(known, _)| *known == key) else {
-                return Err(BenchError::UnknownKey {
-                    key: key.to_owned(),
-                });
-            };
-            if seen.contains(&key) {
-                return Err(BenchError::Repeated(key.to_owned()));
-            }
-            seen.push(key);
-            options.set(key, value).map_err(|why| BenchError::Value {
-                key,
-                value: value.to_owned(),
-                expected: why.unwrap_or_else(|| expected.to_owned()),
-            })?;
-        }
-        Ok(options)
-    }
-
-    /// Sets one key; the error says what is wrong where more is to say than what the key takes.
-    fn set(&mut self, key: &str, value: &str) -> Result<(), Option<String>> {
-        match key {
-            "image" if !value.is_empty() => self.image = Some(value.into()),
-            "baud" => self.baud = Some(number(value, 1..=MAX_BAUD)?),
-            "latency-us" => self.latency = microseconds(value)?,
-            "timer-us" => self.timer = microseconds(value)?,
-            "seed" => self.seed = number(value, 0..=u64::MAX)?,
-            "faults" => {
-                self.faults = value
-                    .split('+')
-                    .map(str::parse)
-                    .collect::<Result<_, _>>()
-                    .map_err(|error: ParseFaultError| Some(error.to_string()))?;
-            }
-            "realtime" if value.is_empty() => self.realtime = true,
-            "boot0" => {
-                self.boot0 = match value {
-                    "high" => true,
-                    "low" => false,
-                    _ => return Err(None),
-                }
-            }
-            "wiring" => {
-                let wiring: Result<_, stm32::WiringSyntax> = value.parse();
-                self.wiring = wiring.map_err(|error| Some(error.to_string()))?;
-            }
-            "flash-percent" => self.flash_percent = number(value, 0..=10_000)?,
-            "power-off-us" => {
-                let micros = number(value, 0..=u64::MAX / 1_000_000)?;
-                self.power_off = Some(Duration::from_micros(micros));
-            }
-            "max-baud" => self.max_baud = Some(number(value, 1..=MAX_BAUD)?),
-            "button" => {
-                self.button = match value {
-                    "sync" => Button::Sync,
-                    "none" => Button::None,
-                    _ => return Err(None),
-                }
-            }
-            "chip-times" => {
-                self.chip_times = match value {
-                    "typical" => Pace::Typical,
-                    "longest" => Pace::Maximum,
-                    "spread" => Pace::Spread,
-                    _ => return Err(None),
-                }
-            }
-            "extensions" => {
-                self.extensions = match value {
-                    "on" => true,
-                    "off" => false,
-                    _ => return Err(None),
-                }
-            }
-            "socket" => {
-                self.has_chip = match value {
-                    "chip" => true,
-                    "empty" => false,
-                    _ => return Err(None),
-                }
-            }
-            "sketch" => {
-                self.sketch = match value {
-                    "2018" => Edition::Of2018,
-                    "2019" => Edition::Of2019,
-                    "2024" => Edition::Of2024,
-                    _ => return Err(None),
-                }
-            }
-            "boot-ms" => self.boot = Duration::from_millis(number(value, 0..=100_000)?),
-            "select-pin" => self.select_pin = Some(number(value, 0..=19)?),
-            "bus" => {
-                self.i2c = match value {
-                    "i2c" => true,
-                    "uart" => false,
-                    _ => return Err(None),
-                }
-            }
-            "i2c-hz" => self.i2c_hz = Some(number(value, 1..=MAX_BUS_HZ)?),
-            "address" => {
-                let address = match value.strip_prefix("0x") {
-                    Some(digits) => u8::from_str_radix(digits, 16).ok(),
-                    None => value.parse().ok(),
-                };
-                self.address = Some(address.filter(|a| (0x03..=0x77).contains(a)).ok_or(None)?);
-            }
-            "i2c-version" => {
-                self.i2c_version = Some(match value {
-                    "1.0" => 0x10,
-                    "1.1" => 0x11,
-                    "1.2" => 0x12,
-                    "2.0" => 0x20,
-                    _ => return Err(None),
-                });
-            }
-            "hold-limit-ms" => {
-                self.hold_limit = Duration::from_millis(number(value, 0..=100_000)?);
-            }
-            "cable" => self.cable = value.parse().map_err(|()| None)?,
-            "says" if !value.is_empty() => self.says = Some(value.to_owned()),
-            "says-baud" => self.says_baud = number(value, 1..=MAX_BAUD)?,
-            _ => return Err(None),
-        }
-        Ok(())
-    }
-
-    /// How long the operations of a SPI NOR chip take.
-    fn pace(&self) -> Pace {
-        match self.chip_times {
-            Pace::Typical => Pace::Percent(self.flash_percent),
-            other => other,
-        }
-    }
-}
-
-/// Fastest speed of a wire, in baud: beyond what any UART here can do.
-pub(crate) const MAX_BAUD: u32 = 20_000_000;
-
-fn number<N>(text: &str, range: std::ops::RangeInclusive<N>) -> Result<N, Option<String>>
-where
-    N: std::str::FromStr + PartialOrd,
-{
-    text.parse()
-        .ok()
-        .filter(|number| range.contains(number))
-        .ok_or(None)
-}
-
-fn microseconds(text: &str) -> Result<Duration, Option<String>> {
-    number(text, 0..=10_000_000).map(Duration::from_micros)
 }
 
 /// An opened bench: a device with power on, the wire to it, and the files that keep its content.
@@ -639,6 +368,12 @@ impl Bench {
         far.downcast_mut()
     }
 
+    /// The board, on an Arduino's bench.
+    pub fn board(&self) -> Option<&Board> {
+        let far: &dyn std::any::Any = self.wire.far();
+        far.downcast_ref()
+    }
+
     /// The programmer, on a bench with one.
     pub fn programmer(&self) -> Option<&Programmer> {
         let far: &dyn std::any::Any = self.wire.far();
@@ -716,6 +451,27 @@ fn chip(
         chip.set_talk(text, options.says_baud);
     }
     Ok(chip)
+}
+
+/// An Arduino with the content of its files.
+fn board(
+    model: &'static arduino::Model,
+    options: &Options,
+    stored: &Stored,
+    storage: Option<&Storage>,
+) -> Result<Board, BenchError> {
+    let mut flash = Flash::new(model.boot_start, options.flash_percent);
+    if let Some(image) = &stored.image {
+        flash.bytes_mut()[..image.len()].copy_from_slice(image);
+    }
+    if let (Some(state), Some(storage)) = (&stored.state, storage) {
+        arduino::check_state(model, state).map_err(|error| storage.damaged(error))?;
+    }
+    let mut board = Board::new(model, flash);
+    if let Some(signature) = options.signature {
+        board.set_signature(signature);
+    }
+    Ok(board)
 }
 
 /// A programmer and its chip with the content of its files.

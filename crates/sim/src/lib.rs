@@ -11,6 +11,7 @@
 //! What a device does is stated from its own documents. Nothing here reads the client's tables:
 //! that is what makes the two witnesses for each other.
 
+pub mod arduino;
 mod bench;
 mod complaint;
 mod link;

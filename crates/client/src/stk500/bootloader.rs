@@ -185,8 +185,11 @@ fn identify(talk: &mut Talk) -> Result<Identity, Error> {
     if (major, minor) == ARDUINO_ISP {
         return Err(Error::Isp);
     }
-    let answer = talk.exchange(&Frame::read_sign(), Command::ReadSign, SIGNATURE_BYTES)?;
-    let signature = Signature([answer[0], answer[1], answer[2]]);
+    let mut signature = ask_signature(talk)?;
+    if Part::of(signature).is_none() {
+        // A chip is not refused for what one garbled byte says.
+        signature = ask_signature(talk)?;
+    }
     let part = Part::of(signature).ok_or(Error::OtherPart { signature })?;
     talk.exchange(&Frame::enter_prog_mode(), Command::EnterProgMode, 0)?;
     Ok(Identity {
@@ -200,4 +203,9 @@ fn parameter(talk: &mut Talk, parameter: Parameter) -> Result<u8, Error> {
     let request = Frame::get_parameter(parameter);
     let answer = talk.exchange(&request, Command::GetParameter, 1)?;
     Ok(answer[0])
+}
+
+fn ask_signature(talk: &mut Talk) -> Result<Signature, Error> {
+    let answer = talk.exchange(&Frame::read_sign(), Command::ReadSign, SIGNATURE_BYTES)?;
+    Ok(Signature([answer[0], answer[1], answer[2]]))
 }

@@ -109,7 +109,13 @@ pub(super) fn greet(
     let sync = Frame::get_sync();
     let in_sync = [Response::InSync.code(), Response::Ok.code()];
     reset::run(link, reset)?;
-    // What a sketch said before the reset is no answer.
+    // What a sketch said before the reset is no answer. A line that is held low says a zero or two
+    // when the port is set up, and then nothing.
+    let mut before = Vec::new();
+    listen(link, Duration::ZERO, &mut before, |_| false)?;
+    if before.iter().all(|&byte| byte == 0) {
+        received.extend(before);
+    }
     link.discard_input()?;
     for n in 0..TRIES {
         link.send(sync.as_bytes())?;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use flashwire_link::Settings;
 use flashwire_plan::{
-    Costs, EraseKind, EraseUnit, Failure, FlashDevice, Geometry, Program, Rewrite, Run, Tick,
+    Costs, EraseKind, EraseUnit, Failure, FlashDevice, Geometry, Mismatch, Program, Rewrite, Run,
+    Tick,
 };
 
 use super::{Bootloader, Error, PAGE_BYTES};
@@ -102,6 +103,36 @@ impl FlashDevice for Target {
             at = next;
         }
         Ok(())
+    }
+
+    /// Reads back. What differs is read once more: an answer has no check value, and a page that was
+    /// garbled on its way here is not wrong there.
+    fn compare(
+        &mut self,
+        address: u64,
+        expected: &[u8],
+        tick: &mut Tick<'_>,
+    ) -> Result<Option<Mismatch>, Failure> {
+        let mut first: Option<Mismatch> = None;
+        let mut found = [0; PAGE_BYTES];
+        let mut at = address;
+        for chunk in expected.chunks(PAGE_BYTES) {
+            let found = &mut found[..chunk.len()];
+            self.read(at, found, tick)?;
+            if found != chunk {
+                self.read(at, found, &mut |_| ControlFlow::Continue(()))?;
+            }
+            if let Some(more) = Mismatch::between(at, chunk, found) {
+                let known = first.map_or(0, |first| first.count);
+                let count = known + more.count;
+                first = Some(Mismatch {
+                    count,
+                    ..first.unwrap_or(more)
+                });
+            }
+            at += chunk.len() as u64;
+        }
+        Ok(first)
     }
 
     /// Programs pages with what erased ones hold: the loaders have no other way to erase.

@@ -1,5 +1,6 @@
 //! Benches as a host sees them.
 
+mod arduino_loader;
 mod board;
 mod cable;
 mod files;
