@@ -17,6 +17,8 @@ mod faces;
 #[cfg(target_os = "linux")]
 mod footprint;
 #[cfg(target_os = "linux")]
+mod latency;
+#[cfg(target_os = "linux")]
 mod planner;
 #[cfg(target_os = "linux")]
 mod spi;
@@ -43,6 +45,8 @@ fn main() -> std::process::ExitCode {
         ["faces"] => faces::run(""),
         ["faces", part] => faces::run(part),
         ["footprint"] => footprint::run(),
+        ["latency"] => latency::run(None),
+        ["latency", elf] => latency::run(Some(elf.as_ref())),
         ["planner"] => planner::run(),
         ["spi"] => spi::run(""),
         ["spi", part] => spi::run(part),
@@ -50,7 +54,7 @@ fn main() -> std::process::ExitCode {
         ["stm32", part] => stm32::run(part),
         _ => {
             eprintln!(
-                "usage: flashwire-benches [emulator | footprint | planner \
+                "usage: flashwire-benches [emulator | footprint | planner | latency [ELF FILE] \
                  | (stm32 | spi) [PART OF A JOB'S NAME] | faces [PART OF ITS WORDS] \
                  | face-stm32flash [PART OF A ROW'S NAME]]"
             );

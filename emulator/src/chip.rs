@@ -726,6 +726,10 @@ impl Bus for Chip {
         self.refresh_all(now);
     }
 
+    fn request(&self) -> Option<u64> {
+        self.usb.request()
+    }
+
     fn complain(&mut self, now: Time, pc: u32, text: &str) {
         self.complaints.add(now, pc, text);
     }

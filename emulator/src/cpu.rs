@@ -28,6 +28,7 @@ mod execute_system;
 pub mod instruction;
 mod memory;
 mod nvic;
+mod profile;
 mod system_control;
 mod systick;
 mod trace;
@@ -41,6 +42,7 @@ pub use exceptions::Fault;
 use exceptions::{Stop, Trap};
 use instruction::{Condition, Instruction};
 use nvic::Exceptions;
+pub use profile::{Latency, Profile, Spent};
 use system_control::SystemControl;
 use systick::SysTick;
 use trace::Trace;
@@ -137,6 +139,7 @@ pub struct Cpu {
     systick: SysTick,
     trace: Trace,
     code: CodeCache,
+    profile: Option<Box<Profile>>,
 
     now: Time,
     cycles: u64,
@@ -183,6 +186,7 @@ impl Cpu {
             systick: SysTick::default(),
             trace: Trace::default(),
             code: CodeCache::new(bus.code_capacity()),
+            profile: None,
             now: Time::ZERO,
             cycles: 0,
             instructions: 0,
@@ -244,6 +248,18 @@ impl Cpu {
     /// Address of the next instruction.
     pub fn pc(&self) -> u32 {
         self.pc
+    }
+
+    /// Counts from now on where the cycles go; what was counted before is dropped.
+    pub fn start_profile(&mut self) {
+        self.profile = Some(Box::new(Profile::new(self.cycles)));
+    }
+
+    /// Ends the count. None if there was none.
+    pub fn take_profile(&mut self) -> Option<Profile> {
+        let mut profile = self.profile.take()?;
+        profile.close(self.cycles);
+        Some(*profile)
     }
 
     /// Whether the core sleeps in WFI or WFE.
@@ -343,8 +359,20 @@ impl Cpu {
 
     /// Executes instructions until something is to be looked at.
     fn run_undisturbed<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
+        if self.profile.is_some() {
+            return self.run_counted(bus);
+        }
         while self.now < self.deadline && !self.attention {
             self.step(bus)?;
+        }
+        Ok(())
+    }
+
+    /// The same, and every instruction is noted.
+    #[inline(never)]
+    fn run_counted<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
+        while self.now < self.deadline && !self.attention {
+            self.step_once(bus)?;
         }
         Ok(())
     }
@@ -378,7 +406,12 @@ impl Cpu {
     /// One instruction, where speed does not matter.
     #[inline(never)]
     fn step_once<B: Bus>(&mut self, bus: &mut B) -> Result<(), Stop> {
-        self.step(bus)
+        let (pc, before) = (self.pc, self.cycles);
+        self.step(bus)?;
+        if let Some(profile) = &mut self.profile {
+            profile.note(pc, before, self.cycles, bus.request());
+        }
+        Ok(())
     }
 
     /// Takes in what the chip tells.

@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod chip;
 mod complaints;
 pub mod cpu;
+mod functions;
 mod halt;
 pub mod host;
 mod image;
@@ -20,6 +21,7 @@ mod time;
 
 pub use board::Board;
 pub use complaints::Complaint;
+pub use functions::{Functions, FunctionsError, cost_table};
 pub use halt::{AccessKind, Halt};
 pub use image::{Image, ImageError, Segment};
 pub use machine::Machine;

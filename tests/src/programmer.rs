@@ -103,6 +103,22 @@ impl Programmer {
         answer
     }
 
+    /// Programs `pages` pages from address 0 on as flashrom does: WREN, PP and RDSR, each waited for,
+    /// by a program that needs no time itself.
+    ///
+    /// # Panics
+    /// If a command is not acknowledged.
+    pub fn program_pages(&mut self, page: &[u8; 256], pages: u32) {
+        for number in 0..pages {
+            let [_, high, middle, low] = (number * 256).to_be_bytes();
+            self.spi(&[0x06], 0);
+            let mut send = vec![0x02, high, middle, low];
+            send.extend(page);
+            self.spi(&send, 0);
+            while self.spi(&[0x05], 2)[0] & 1 != 0 {}
+        }
+    }
+
     /// Sets the SPI clock; returns the one that is set.
     ///
     /// # Panics

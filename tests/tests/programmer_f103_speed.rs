@@ -73,8 +73,7 @@ fn write_rate(build: Build, world: World, spi_hz: u32, count: usize) -> f64 {
     count as f64 / time.as_secs_f64()
 }
 
-/// flashrom's way of programming: WREN, PP and RDSR, each waited for, by a program that needs no time
-/// itself.
+/// What flashrom's way of programming takes.
 fn programming_time(
     build: Build,
     world: World,
@@ -85,17 +84,8 @@ fn programming_time(
     let mut programmer = programmer(build, world, pace);
     assert_eq!(programmer.set_spi_hz(spi_hz), spi_hz);
     programmer.chip.chip_mut().memory_mut().fill(0xFF);
-    let page: Vec<u8> = (0..=255).collect();
-    let time = programmer.timed(|programmer| {
-        for number in 0..pages {
-            let [_, high, middle, low] = (number * 256).to_be_bytes();
-            programmer.spi(&[0x06], 0);
-            let mut send = vec![0x02, high, middle, low];
-            send.extend(&page);
-            programmer.spi(&send, 0);
-            while programmer.spi(&[0x05], 2)[0] & 1 != 0 {}
-        }
-    });
+    let page = std::array::from_fn(|index| index as u8);
+    let time = programmer.timed(|programmer| programmer.program_pages(&page, pages));
     let chip = programmer.chip.chip();
     let (programmed, rest) = chip.memory().split_at(pages as usize * 256);
     assert!(programmed.chunks(256).all(|chunk| chunk == page), "content");

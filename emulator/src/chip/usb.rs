@@ -11,7 +11,7 @@ mod transactions;
 use crate::time::Time;
 
 use super::Refusal;
-use endpoint::Endpoint;
+use endpoint::{Direction, Endpoint, Stat};
 use packet_memory::PacketMemory;
 pub(crate) use transactions::{InReply, OutReply};
 
@@ -94,6 +94,10 @@ pub(crate) struct Usb {
     frames_in_a_row: u32,
     /// SETUPs that were dropped because the one before was not looked at yet.
     dropped_setups: u64,
+    /// Packets that came from the host on any endpoint but 0.
+    requests: u64,
+    /// Nothing was put up for the host since the last of them.
+    unanswered: bool,
 }
 
 impl Usb {
@@ -112,6 +116,8 @@ impl Usb {
             lost_frames: 0,
             frames_in_a_row: 0,
             dropped_setups: 0,
+            requests: 0,
+            unanswered: false,
         }
     }
 
@@ -121,6 +127,7 @@ impl Usb {
             memory: std::mem::take(&mut self.memory),
             wires: self.wires,
             dropped_setups: self.dropped_setups,
+            requests: self.requests,
             ..Self::new(self.double_buffering)
         };
     }
@@ -155,6 +162,9 @@ impl Usb {
             0x00..=0x1c => {
                 let endpoint = &mut self.endpoints[offset as usize / 4];
                 endpoint.write(value, self.double_buffering);
+                if offset > 0 && endpoint.stat(Direction::In) == Stat::Valid {
+                    self.unanswered = false;
+                }
                 if endpoint.is_isochronous() && endpoint.is_enabled() {
                     return Err(Refusal::NotModelled("an isochronous endpoint"));
                 }
@@ -269,6 +279,12 @@ impl Usb {
     /// SETUPs that were dropped so far because the one before was still waiting.
     pub(super) fn dropped_setups(&self) -> u64 {
         self.dropped_setups
+    }
+
+    /// Number of the last packet that came on any endpoint but 0, if no endpoint has been made
+    /// ready to send since.
+    pub(super) fn request(&self) -> Option<u64> {
+        self.unanswered.then_some(self.requests)
     }
 
     /// The address that the function answers to, once it is enabled.

@@ -114,6 +114,10 @@ pub trait Bus {
     /// The core woke from [`stop`](Self::stop).
     fn wake(&mut self, now: Time);
 
+    /// Number of the request of the world outside that the program has not answered yet, for
+    /// [`Profile`](super::Profile).
+    fn request(&self) -> Option<u64>;
+
     /// Notes that the program did something that it hardly meant to do.
     fn complain(&mut self, now: Time, pc: u32, text: &str);
 }

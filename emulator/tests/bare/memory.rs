@@ -108,5 +108,9 @@ impl Bus for Memory {
         Ok(())
     }
 
+    fn request(&self) -> Option<u64> {
+        None
+    }
+
     fn complain(&mut self, _: Time, _: u32, _: &str) {}
 }

@@ -130,6 +130,10 @@ impl Usb {
             return OutReply::Stall;
         }
         self.endpoints[register].complete(Direction::Out, self.double_buffering);
+        if register > 0 {
+            self.requests += 1;
+            self.unanswered = true;
+        }
         OutReply::Ack
     }
 
