@@ -68,25 +68,6 @@ pub(crate) fn run(elf: Option<&Path>) -> bool {
         let table = cost_table(profile.while_waited_for(), functions.as_ref(), answers);
         println!("\nPer answer:\n{table}");
     }
-    if std::env::var("RAW").is_ok() {
-        let mut programmer = Programmer::running(
-            &image,
-            Config::default(),
-            HostConfig::default(),
-            nor::Chip::new(nor::find("w25q80bv").unwrap(), nor::Options::default()),
-        );
-        programmer.set_spi_hz(SPI_HZ);
-        programmer.board.machine.cpu_mut().start_profile();
-        for _ in 0..16 {
-            programmer.spi(&[0x05], 2);
-        }
-        let profile = programmer.board.machine.cpu_mut().take_profile().unwrap();
-        fs::write(
-            "/tmp/raw.txt",
-            cost_table(profile.while_waited_for(), None, 16),
-        )
-        .unwrap();
-    }
     true
 }
 

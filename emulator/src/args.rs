@@ -85,6 +85,10 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Speed::Fast)]
     pub(crate) pace: Speed,
 
+    /// Writes where the program's cycles went, by function if the image is an ELF file with symbols
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
+
     /// Ends when the first tool has gone
     #[arg(long, conflicts_with = "tools")]
     pub(crate) once: bool,

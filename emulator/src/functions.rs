@@ -74,9 +74,13 @@ fn demangled(symbol: &str) -> String {
     addr2line::demangle_auto(symbol.into(), None).into_owned()
 }
 
-/// Sources of the standard library, and of what Cargo fetched.
+/// Sources of the standard library (with or without its sources installed), and of what Cargo
+/// fetched.
+#[inline(never)]
 fn is_of_a_library(file: &str) -> bool {
-    file.starts_with("/rustc/") || file.contains("/registry/src/")
+    ["/rustc/", "/rustlib/src/", "/registry/src/"]
+        .iter()
+        .any(|folder| file.contains(folder))
 }
 
 /// A table of what costs most: by function, or by address where there are no names. Cycles and
@@ -105,4 +109,47 @@ pub fn cost_table(
         table += &format!("{cycles:>12.1} {times:>12.1}  {name}\n");
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_function_is_found_by_an_address_in_it() {
+        // The test itself is an ELF file with symbols.
+        let elf = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let functions = Functions::parse(&elf).unwrap();
+        let file = object::File::parse(&*elf).unwrap();
+        let map = file.symbol_map();
+        let ours = map
+            .symbols()
+            .iter()
+            .find(|symbol| symbol.name().contains("is_of_a_library"))
+            .expect("it is a symbol");
+        let name = functions.at(u32::try_from(ours.address()).unwrap());
+        assert!(name.ends_with("is_of_a_library"), "{name}");
+    }
+
+    #[test]
+    fn what_is_no_elf_file_has_no_names() {
+        assert!(matches!(
+            Functions::parse(b":00000001FF"),
+            Err(FunctionsError::NoSymbols(_))
+        ));
+    }
+
+    #[test]
+    fn the_table_begins_with_what_costs_most() {
+        let spent = |times, cycles| Spent { times, cycles };
+        let counts = BTreeMap::from([(0x10, spent(2, 4)), (0x12, spent(3, 30))]);
+        let table = cost_table(&counts, None, 2);
+        let rows: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(rows[1], ["15.0", "1.5", "0x00000012"]);
+        assert_eq!(rows[2], ["2.0", "1.0", "0x00000010"]);
+    }
 }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use flashwire_emulator::bridge::{BridgeError, Limits, Redirection, Stream};
 use flashwire_emulator::chip::Config;
+use flashwire_emulator::cpu::Profile;
 use flashwire_emulator::host::HostConfig;
-use flashwire_emulator::{Board, Image, SharedNor, Time};
+use flashwire_emulator::{Board, Functions, Image, SharedNor, Time, cost_table};
 use flashwire_link::CancelFlag;
 use flashwire_sim::nor;
 
@@ -85,6 +86,10 @@ fn run(args: &Args) -> Result<(), (u8, String)> {
         None => None,
     };
 
+    if args.profile.is_some() {
+        board.machine.cpu_mut().start_profile();
+    }
+
     let limits = Limits {
         tools: args.tools(),
         time: args.deadline.map(Duration::from_secs_f64),
@@ -96,27 +101,31 @@ fn run(args: &Args) -> Result<(), (u8, String)> {
     }
 
     let begun = Instant::now();
-    let result = match args.task() {
+    let (result, profile) = match args.task() {
         Task::Run(time) => {
             let result = run_alone(&mut board, time, &limits.stop);
             report(&board, begun);
-            result
+            (result, board.machine.cpu_mut().take_profile())
         }
         Task::Listen(place) => {
             let mut bridge = Stream::listen(board, place, args.pace.into()).map_err(told)?;
             println!("listening on {}", bridge.place());
             let result = bridge.run(&limits);
             report(bridge.board(), begun);
-            result
+            (result, bridge.board_mut().machine.cpu_mut().take_profile())
         }
         Task::Redirect(address) => {
             let mut bridge = Redirection::listen(board, address, args.pace.into()).map_err(told)?;
             println!("listening on {}", bridge.place());
             let result = bridge.run(&limits);
             report(bridge.board(), begun);
-            result
+            (result, bridge.board_mut().machine.cpu_mut().take_profile())
         }
     };
+    if let (Some(path), Some(profile)) = (&args.profile, profile) {
+        let text = profile_text(&profile, Functions::parse(&bytes).ok().as_ref());
+        fs::write(path, text).map_err(|error| bad(path, &error))?;
+    }
     if let Some(flash) = flash {
         report_flash(&flash);
         if let Some(path) = &args.content {
@@ -166,6 +175,19 @@ fn report(board: &Board, begun: Instant) {
     for complaint in board.machine.chip().complaints() {
         eprintln!("complaint: {complaint}");
     }
+}
+
+/// Where the cycles went: docs/emulator.md.
+fn profile_text(profile: &Profile, functions: Option<&Functions<'_>>) -> String {
+    let all = cost_table(profile.executed(), functions, 1);
+    let mut text = format!("{} cycles\n{all}", profile.cycles());
+    let latency = profile.latency();
+    if let Some(mean) = latency.cycles.checked_div(latency.answers) {
+        let (answers, most) = (latency.answers, latency.most_cycles);
+        let each = cost_table(profile.while_waited_for(), functions, answers);
+        text += &format!("\n{answers} answers, after {mean} cycles each, {most} at most:\n{each}");
+    }
+    text
 }
 
 fn report_flash(flash: &SharedNor) {

@@ -16,6 +16,7 @@
 //! here: they are missing in the command map and refused.
 
 mod answers;
+mod packets;
 
 use flashwire_protocol::crc32::Crc32;
 use flashwire_protocol::serprog::extension::{
@@ -364,12 +365,18 @@ impl<B: Board> Programmer<B> {
         }
     }
 
-    fn start_sending(&mut self, send: u32, receive: u32) {
-        let max_send = self
-            .config
+    /// Whether an O_SPIOP is within the limits.
+    #[inline]
+    fn takes(&self, send: u32, receive: u32) -> bool {
+        let config = &self.config;
+        let max_send = config
             .max_send_bytes
             .saturating_add(WRITE_LIMIT_SLACK_BYTES);
-        if send > max_send || receive > self.config.max_receive_bytes {
+        send <= max_send && receive <= config.max_receive_bytes
+    }
+
+    fn start_sending(&mut self, send: u32, receive: u32) {
+        if !self.takes(send, receive) {
             return self.refuse(send);
         }
         self.count = receive;

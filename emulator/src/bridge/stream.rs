@@ -78,6 +78,11 @@ impl Stream {
         &self.board
     }
 
+    /// The board, to look and reach into.
+    pub fn board_mut(&mut self) -> &mut Board {
+        &mut self.board
+    }
+
     /// How often the device went away by itself and was enumerated again.
     pub fn losses(&self) -> u32 {
         self.losses

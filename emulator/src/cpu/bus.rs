@@ -116,7 +116,9 @@ pub trait Bus {
 
     /// Number of the request of the world outside that the program has not answered yet, for
     /// [`Profile`](super::Profile).
-    fn request(&self) -> Option<u64>;
+    fn request(&self) -> Option<u64> {
+        None
+    }
 
     /// Notes that the program did something that it hardly meant to do.
     fn complain(&mut self, now: Time, pc: u32, text: &str);

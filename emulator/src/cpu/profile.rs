@@ -124,3 +124,56 @@ impl Profile {
         self.latency
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two instructions of one cycle each at 0x10 and 0x12, without a request.
+    fn begun() -> Profile {
+        let mut profile = Profile::new(100);
+        profile.note(0x10, 100, 101, None);
+        profile.note(0x12, 101, 102, None);
+        profile
+    }
+
+    #[test]
+    fn every_instruction_counts_and_the_rest_of_the_time_is_in_the_sum() {
+        let mut profile = begun();
+        profile.note(0x10, 110, 113, None);
+        profile.close(120);
+        let spent = |times, cycles| Spent { times, cycles };
+        let expected = BTreeMap::from([(0x10, spent(2, 4)), (0x12, spent(1, 1))]);
+        assert_eq!(profile.executed(), &expected);
+        assert_eq!(profile.cycles(), 20);
+        assert_eq!(profile.latency(), Latency::default());
+        assert!(profile.while_waited_for().is_empty());
+    }
+
+    #[test]
+    fn from_a_packet_to_its_answer_the_host_waits() {
+        let mut profile = begun();
+        profile.note(0x14, 102, 104, Some(1));
+        profile.note(0x16, 104, 105, Some(1));
+        profile.note(0x18, 105, 107, None);
+        profile.note(0x1a, 107, 108, None);
+        let waited: Vec<_> = profile.while_waited_for().keys().copied().collect();
+        assert_eq!(waited, [0x14, 0x16, 0x18]);
+        let latency = Latency {
+            answers: 1,
+            cycles: 5,
+            most_cycles: 5,
+        };
+        assert_eq!(profile.latency(), latency);
+    }
+
+    #[test]
+    fn only_the_last_packet_before_an_answer_counts() {
+        let mut profile = begun();
+        profile.note(0x14, 102, 110, Some(1));
+        profile.note(0x16, 110, 111, Some(2));
+        profile.note(0x18, 111, 113, None);
+        assert!(!profile.while_waited_for().contains_key(&0x14));
+        assert_eq!(profile.latency().most_cycles, 3);
+    }
+}

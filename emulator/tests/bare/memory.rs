@@ -108,9 +108,5 @@ impl Bus for Memory {
         Ok(())
     }
 
-    fn request(&self) -> Option<u64> {
-        None
-    }
-
     fn complain(&mut self, _: Time, _: u32, _: &str) {}
 }

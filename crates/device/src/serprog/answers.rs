@@ -1,65 +1,102 @@
 //! Answers that wait to be sent.
 
-/// A ring of answer bytes.
+use super::copy;
+
+/// A queue of answer bytes.
 ///
-/// It lets a run of pipelined commands be answered into one packet. Who pushes has asked for room
-/// before.
+/// It lets a run of pipelined commands be answered into one packet. Who puts something in has asked
+/// for room before. The bytes lie in one piece, so that what a chip says is read straight into it.
 pub(super) struct Answers {
     bytes: [u8; Self::CAPACITY as usize],
+    /// What waits lies from here...
     start: u8,
-    len: u8,
+    /// ... to here.
+    end: u8,
 }
 
 impl Answers {
     /// Room for a packet of USB full speed, which is what is to be filled, and so for the longest
-    /// answer, in bytes. A power of two.
+    /// answer, in bytes.
     const CAPACITY: u8 = 64;
 
     pub(super) const fn new() -> Self {
         Self {
             bytes: [0; Self::CAPACITY as usize],
             start: 0,
-            len: 0,
+            end: 0,
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.len = 0;
+        (self.start, self.end) = (0, 0);
     }
 
     /// How many bytes fit.
+    #[inline]
     pub(super) const fn room(&self) -> u8 {
-        Self::CAPACITY - self.len
+        Self::CAPACITY - (self.end - self.start)
     }
 
     pub(super) fn push(&mut self, byte: u8) {
-        if self.room() == 0 {
-            return;
-        }
-        let end = self.start.wrapping_add(self.len) % Self::CAPACITY;
-        if let Some(slot) = self.bytes.get_mut(usize::from(end)) {
-            *slot = byte;
-            self.len += 1;
-        }
+        self.extend(&[byte]);
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.push(byte);
+        if let Some(slots) = self.append(bytes.len() as u32) {
+            copy(slots, bytes);
         }
+    }
+
+    /// Puts `count` bytes in that are to be overwritten: returns where they are. None if there is no
+    /// room for them.
+    #[inline]
+    pub(super) fn append(&mut self, count: u32) -> Option<&mut [u8]> {
+        // A `usize` has 16 bits on an AVR.
+        let count = usize::try_from(count).ok()?;
+        if count > usize::from(Self::CAPACITY) - usize::from(self.end) {
+            self.move_to_front();
+        }
+        let start = usize::from(self.end);
+        let slots = self.bytes.get_mut(start..)?.get_mut(..count)?;
+        self.end += count as u8;
+        Some(slots)
+    }
+
+    /// Makes one piece of the room. Only where answers are taken in smaller pieces than packets, or
+    /// not at all.
+    #[cold]
+    fn move_to_front(&mut self) {
+        let (waiting, len) = (usize::from(self.start), self.end - self.start);
+        for index in 0..usize::from(len) {
+            if let Some(&byte) = self.bytes.get(waiting + index)
+                && let Some(slot) = self.bytes.get_mut(index)
+            {
+                *slot = byte;
+            }
+        }
+        (self.start, self.end) = (0, len);
     }
 
     /// Moves as much as there is and fits to the front of `buffer`; returns how many bytes.
     pub(super) fn take(&mut self, buffer: &mut [u8]) -> usize {
-        let mut taken = 0;
-        for slot in buffer.iter_mut().take(usize::from(self.len)) {
-            if let Some(&byte) = self.bytes.get(usize::from(self.start)) {
-                *slot = byte;
-            }
-            self.start = self.start.wrapping_add(1) % Self::CAPACITY;
-            self.len -= 1;
-            taken += 1;
+        let waiting = usize::from(self.start)..usize::from(self.end);
+        let taken = waiting.len().min(buffer.len());
+        copy(buffer, self.bytes.get(waiting).unwrap_or_default());
+        self.start += taken as u8;
+        if self.start == self.end {
+            self.clear();
         }
         taken
+    }
+
+    /// All that waits. It is not there any more afterwards.
+    #[inline]
+    pub(super) fn take_all(&mut self) -> &[u8] {
+        let (start, len) = (self.start, self.end - self.start);
+        self.clear();
+        self.bytes
+            .get(start.into()..)
+            .and_then(|waiting| waiting.get(..len.into()))
+            .unwrap_or_default()
     }
 }

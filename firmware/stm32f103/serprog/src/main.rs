@@ -60,35 +60,33 @@ fn serve(
     leds: &mut Leds,
     watchdog: &Watchdog,
 ) -> ! {
-    let mut arrived = [0; PACKET_BYTES];
-    // What of `arrived` the programmer has not taken yet.
-    let mut waiting = 0..0;
     let mut answer = [0; PACKET_BYTES];
     let mut now = programmer.board().now();
     loop {
         // What has arrived goes straight through: the host waits for its answer.
-        if waiting.is_empty() {
-            waiting = 0..port.receive(&mut arrived);
-        }
-        if let Some(bytes) = arrived.get(waiting.clone())
-            && !bytes.is_empty()
-        {
-            waiting.start += programmer.receive(now, bytes);
+        let arrived = port.arrived();
+        if !arrived.is_empty() {
+            let taken = programmer.receive_packet(now, arrived);
+            port.drop_arrived(taken);
         }
         let mut quiet = false;
         if port.takes_packet() {
-            let filled = programmer.transmit(now, &mut answer);
-            port.send(answer.get(..filled).unwrap_or_default());
-            quiet = filled == 0 && programmer.wake_up().is_none();
+            let answers = programmer.take_answers();
+            if answers.is_empty() {
+                let filled = programmer.transmit(now, &mut answer);
+                port.send(answer.get(..filled).unwrap_or_default());
+                quiet = filled == 0 && programmer.wake_up().is_none();
+            } else {
+                port.send(answers);
+            }
         } else {
             // Work goes on while the host does not fetch.
             programmer.transmit(now, &mut []);
         }
         if port.poll() {
-            waiting = 0..0;
             programmer.reset(now);
         }
-        if port.is_closed() && waiting.is_empty() && port.nothing_arrived() {
+        if port.is_closed() && port.nothing_arrived() {
             // All that the last owner sent has been done; what it left half-done is given up.
             programmer.reset(now);
             port.forget_owner();

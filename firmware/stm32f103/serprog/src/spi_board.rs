@@ -7,9 +7,13 @@
 //! | PA7 | MOSI |
 //! | PA4 PA3 PA2 PA1 | chip select 0 to 3 |
 //!
-//! A byte or a few are sent and read by the core. For more than that, DMA feeds the bus while the
-//! core looks after USB: what is written lies in one of two buffers meanwhile, what is read comes
-//! into a ring that is read ahead of the host.
+//! A byte or a few are sent and read by the core: the host waits for a status with every page that
+//! it programs, so what they take counts, and they become part of who calls them. For more than
+//! that, DMA feeds the bus while the core looks after USB: what is written lies in one of two buffers
+//! meanwhile, what is read comes into a ring that is read ahead of the host.
+//!
+//! What comes in while DMA sends is not looked at, so the receiver overruns: section 25.3.5, "transmit
+//! only". That is cleared before anything is read.
 
 use core::ptr;
 
@@ -19,14 +23,26 @@ use stm32f1::stm32f103::{DMA1, GPIOA, Peripherals, SPI1};
 use crate::clocks::{CORE_HZ, Micros};
 
 /// How many chip select lines there are.
-pub(crate) const CHIP_SELECTS: u8 = SELECT_PINS.len() as u8;
+pub(crate) const CHIP_SELECTS: u8 = 4;
 
 /// The clock until the host asks for another: serprog-stm32vcp's, within ST's 18 MHz and fast enough
 /// for USB.
 pub(crate) const DEFAULT_SPI_HZ: u32 = 9_000_000;
 
-/// The pins of the chip selects at port A.
-const SELECT_PINS: [u8; 4] = [4, 3, 2, 1];
+/// The pins of the chip selects at port A go down from this one.
+const FIRST_SELECT_PIN: u32 = 4;
+
+/// What GPIOA_BSRR sets the pin of a chip select with: section 9.2.5. 0 if there is none.
+const fn select_bit(line: u8) -> u32 {
+    if line < CHIP_SELECTS {
+        1 << FIRST_SELECT_PIN >> line
+    } else {
+        0
+    }
+}
+
+/// What it clears a pin with lies this much higher.
+const BSRR_RESET: u32 = 16;
 
 /// Slowest of the eight settings of SPI_CR1.BR, which divide by 2 to 256: section 25.5.1.
 const SLOWEST_SETTING: u8 = 7;
@@ -70,7 +86,7 @@ const FROM_SPI: usize = 1;
 const TO_SPI: usize = 2;
 
 /// From how many bytes on DMA takes less time than the core alone.
-const DMA_FROM_BYTES: usize = 12;
+const DMA_FROM_BYTES: usize = 8;
 
 /// A packet of USB full speed, so that what came in one goes out in one.
 const SEND_BYTES: usize = 64;
@@ -90,13 +106,11 @@ static mut SEND: [[u8; SEND_BYTES]; 2] = [[0; SEND_BYTES]; 2];
 /// What is sent while reading.
 static IDLE_BYTE: u8 = 0;
 
-/// A read that was announced.
+/// A read that is long enough for DMA.
 #[derive(Clone, Copy)]
 struct Reading {
     /// Bytes that are not asked of the chip yet.
     unasked: u32,
-    /// DMA is used, and the ring.
-    ahead: bool,
     /// Bytes that are asked of the chip and were not handed out yet.
     asked: u32,
     /// Where in the ring the next byte is handed out.
@@ -105,7 +119,6 @@ struct Reading {
 
 const NOTHING: Reading = Reading {
     unasked: 0,
-    ahead: false,
     asked: 0,
     tail: 0,
 };
@@ -116,12 +129,15 @@ pub(crate) struct SpiBoard {
     dma: DMA1,
     pins: GPIOA,
     micros: Micros,
-    selected: Option<u8>,
+    /// [`select_bit`] of the line that is low; 0 if none is.
+    selected: u32,
+    /// DMA reads ahead, and how far it is.
+    reads_ahead: bool,
     reading: Reading,
     /// Which of the two send buffers comes next.
     next_send: usize,
-    /// DMA may be sending.
-    sending: bool,
+    /// DMA sends, or has sent and its channel is still open.
+    dma_sends: bool,
 }
 
 impl SpiBoard {
@@ -139,10 +155,11 @@ impl SpiBoard {
             dma,
             pins,
             micros,
-            selected: None,
+            selected: 0,
+            reads_ahead: false,
             reading: NOTHING,
             next_send: 0,
-            sending: false,
+            dma_sends: false,
         };
         board.set_outputs(false);
         board.spi.cr1().write(|w| {
@@ -163,21 +180,38 @@ impl SpiBoard {
         board
     }
 
-    /// Waits until DMA has sent everything, and drops what came in meanwhile.
-    fn finish_write(&mut self) {
-        if self.sending {
-            self.sending = false;
-            while self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {}
-            self.stop_channel(TO_SPI);
-            while self.spi.sr().read().txe().bit_is_clear() {}
-            self.wait_for_clock();
-            // Section 25.3.10: data, then status, clears an overrun.
-            self.spi.dr().read();
-            self.spi.sr().read();
+    /// Waits until DMA has nothing more to send and what it sent has left.
+    #[inline(always)]
+    fn finish_dma(&mut self) {
+        if self.dma_sends {
+            self.close_dma();
+            // Here, so that who calls this twice looks once.
+            self.dma_sends = false;
         }
     }
 
+    #[inline(never)]
+    fn close_dma(&mut self) {
+        while self.dma_is_busy() {}
+        self.stop_channel(TO_SPI);
+        self.wait_until_sent();
+        // Section 25.3.10: data, then status, clears an overrun.
+        self.spi.dr().read();
+        self.spi.sr().read();
+    }
+
+    fn dma_is_busy(&self) -> bool {
+        self.dma.ch(TO_SPI).ndtr().read().bits() != 0
+    }
+
+    /// Waits until nothing is left in the SPI and its clock has stopped: section 25.3.8.
+    fn wait_until_sent(&self) {
+        while self.spi.sr().read().txe().bit_is_clear() {}
+        self.wait_for_clock();
+    }
+
     /// Waits until the clock has stopped.
+    #[inline(always)]
     fn wait_for_clock(&self) {
         while self.spi.sr().read().bsy().bit_is_set() {}
     }
@@ -207,6 +241,26 @@ impl SpiBoard {
         });
     }
 
+    /// Sends through the two buffers.
+    #[inline(never)]
+    fn write_by_dma(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(SEND_BYTES) {
+            let buffer = self.next_send;
+            self.next_send ^= 1;
+            let start = (&raw mut SEND).cast::<[u8; SEND_BYTES]>();
+            // SAFETY: there are two buffers and `buffer` is 0 or 1; `part` is not longer than one; DMA
+            // reads the other one at most.
+            let start = unsafe {
+                let start = start.add(buffer).cast::<u8>();
+                ptr::copy_nonoverlapping(part.as_ptr(), start, part.len());
+                start
+            };
+            while self.dma_sends && self.dma_is_busy() {}
+            self.feed(start, true, part.len() as u16);
+            self.dma_sends = true;
+        }
+    }
+
     /// Lets DMA fill the ring, from its start, round and round.
     fn open_ring(&mut self) {
         let channel = self.dma.ch(FROM_SPI);
@@ -230,12 +284,31 @@ impl SpiBoard {
         RING_BYTES.wrapping_sub(left) % RING_BYTES
     }
 
+    /// Lets DMA read ahead.
+    #[inline(never)]
+    fn start_reading_ahead(&mut self, count: u32) {
+        self.reading = Reading {
+            unasked: count,
+            ..NOTHING
+        };
+        self.open_ring();
+        self.read_ahead();
+    }
+
+    /// Ends that, wherever it is.
+    #[inline(never)]
+    fn stop_reading_ahead(&mut self) {
+        self.stop_channel(TO_SPI);
+        self.wait_until_sent();
+        self.stop_channel(FROM_SPI);
+    }
+
     /// Asks the chip for more if it is not at work and the ring has room.
     fn read_ahead(&mut self) {
         let reading = self.reading;
         let room = (RING_BYTES as u32 - 1).saturating_sub(reading.asked);
         let chunk = reading.unasked.min(CHUNK_BYTES);
-        if chunk == 0 || chunk > room || self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {
+        if chunk == 0 || chunk > room || self.dma_is_busy() {
             return;
         }
         self.feed(&raw const IDLE_BYTE, false, chunk as u16);
@@ -244,6 +317,7 @@ impl SpiBoard {
     }
 
     /// Hands out of the ring.
+    #[inline(never)]
     fn take_from_ring(&mut self, out: &mut [u8]) {
         let wanted = out.len();
         loop {
@@ -268,7 +342,8 @@ impl SpiBoard {
         self.reading.asked -= wanted as u32;
     }
 
-    /// One byte out, one byte in.
+    /// One byte out, one byte in. Nothing else may be under way.
+    #[inline(always)]
     fn exchange(&self, byte: u8) -> u8 {
         // SAFETY: the register takes any byte.
         self.spi.dr8().write(|w| unsafe { w.dr().bits(byte) });
@@ -282,94 +357,64 @@ impl Board for SpiBoard {
         self.micros.now()
     }
 
+    #[inline(always)]
     fn select(&mut self, line: u8) {
-        if self.selected.is_some() {
+        if self.selected != 0 {
             self.deselect();
         }
-        if let Some(pin) = SELECT_PINS.get(usize::from(line)) {
-            // SAFETY: pulls one of this board's pins low.
-            self.pins
-                .bsrr()
-                .write(|w| unsafe { w.bits(1 << (16 + pin)) });
-            self.selected = Some(*pin);
-        }
+        self.selected = select_bit(line);
+        // SAFETY: pulls one of this board's pins low, or none.
+        self.pins
+            .bsrr()
+            .write(|w| unsafe { w.bits(self.selected << BSRR_RESET) });
     }
 
+    #[inline(always)]
     fn deselect(&mut self) {
-        let Some(pin) = self.selected.take() else {
-            return;
-        };
-        self.finish_write();
-        if self.reading.ahead {
-            self.stop_channel(TO_SPI);
-            while self.spi.sr().read().txe().bit_is_clear() {}
-            self.wait_for_clock();
-            self.stop_channel(FROM_SPI);
-            self.reading = NOTHING;
-        } else {
-            self.wait_for_clock();
+        if self.reads_ahead {
+            self.stop_reading_ahead();
+            self.reads_ahead = false;
         }
-        // SAFETY: lets one of this board's pins go high.
-        self.pins.bsrr().write(|w| unsafe { w.bits(1 << pin) });
+        self.finish_dma();
+        // The last bit was read in the middle of its clock.
+        self.wait_for_clock();
+        // SAFETY: lets one of this board's pins go high, or none.
+        self.pins.bsrr().write(|w| unsafe { w.bits(self.selected) });
+        self.selected = 0;
     }
 
+    #[inline(always)]
     fn write(&mut self, bytes: &[u8]) {
         if bytes.len() >= DMA_FROM_BYTES {
-            for part in bytes.chunks(SEND_BYTES) {
-                let buffer = self.next_send;
-                self.next_send ^= 1;
-                let start = (&raw mut SEND).cast::<[u8; SEND_BYTES]>();
-                // SAFETY: there are two buffers and `buffer` is 0 or 1; `part` is not longer than
-                // one; DMA reads the other one at most.
-                let start = unsafe {
-                    let start = start.add(buffer).cast::<u8>();
-                    ptr::copy_nonoverlapping(part.as_ptr(), start, part.len());
-                    start
-                };
-                while self.sending && self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {}
-                self.feed(start, true, part.len() as u16);
-                self.sending = true;
-            }
-        } else {
-            if self.sending {
-                while self.dma.ch(TO_SPI).ndtr().read().bits() != 0 {}
-                self.stop_channel(TO_SPI);
-            }
-            for &byte in bytes {
-                while self.spi.sr().read().txe().bit_is_clear() {}
-                // SAFETY: the register takes any byte.
-                self.spi.dr8().write(|w| unsafe { w.dr().bits(byte) });
-            }
-            self.sending = true;
+            return self.write_by_dma(bytes);
+        }
+        self.finish_dma();
+        for &byte in bytes {
+            self.exchange(byte);
         }
     }
 
+    #[inline(always)]
     fn start_read(&mut self, count: u32) {
-        self.finish_write();
-        let ahead = count as usize >= DMA_FROM_BYTES;
-        self.reading = Reading {
-            unasked: count,
-            ahead,
-            ..NOTHING
-        };
-        if ahead {
-            self.open_ring();
-            self.read_ahead();
+        self.finish_dma();
+        self.reads_ahead = count as usize >= DMA_FROM_BYTES;
+        if self.reads_ahead {
+            self.start_reading_ahead(count);
         }
     }
 
+    #[inline(always)]
     fn finish_read(&mut self, out: &mut [u8]) {
-        if self.reading.ahead {
-            self.take_from_ring(out);
-        } else {
-            for byte in out {
-                *byte = self.exchange(IDLE_BYTE);
-            }
+        if self.reads_ahead {
+            return self.take_from_ring(out);
+        }
+        for byte in out {
+            *byte = self.exchange(IDLE_BYTE);
         }
     }
 
     fn set_clock(&mut self, hz: u32) -> u32 {
-        self.finish_write();
+        self.finish_dma();
         let mut setting = 0;
         while setting < SLOWEST_SETTING && clock_hz(setting) > hz {
             setting += 1;

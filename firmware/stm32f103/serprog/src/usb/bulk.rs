@@ -9,6 +9,7 @@ mod buffers;
 
 pub(super) use buffers::{Input, Output, resume_interrupts};
 
+use super::PACKET_BYTES;
 use super::endpoint::Endpoint;
 
 /// From the host.
@@ -16,6 +17,12 @@ const OUT: Endpoint = Endpoint::new(1);
 /// To the host.
 const IN: Endpoint = Endpoint::new(2);
 
-/// Where their buffers begin in the packet memory.
-const OUT_STARTS: [u16; 2] = [192, 256];
-const IN_STARTS: [u16; 2] = [320, 384];
+/// Where their buffers begin in the packet memory: two each.
+const OUT_START: u16 = 192;
+const IN_START: u16 = 320;
+
+/// Where the first or the second of two buffers begins.
+#[inline(always)]
+const fn buffer(first_start: u16, second: bool) -> u16 {
+    first_start + second as u16 * PACKET_BYTES as u16
+}

@@ -91,11 +91,6 @@ impl Control {
         ENDPOINT.begin(Kind::Control, Stat::Nak, Stat::Valid);
     }
 
-    /// Whether something has come in or gone out.
-    pub(super) fn has_news() -> bool {
-        ENDPOINT.read() & (CTR_RX | CTR_TX) != 0
-    }
-
     /// Goes on with what has come in or gone out.
     pub(super) fn poll(&mut self, usb: &USB) -> Option<Outcome> {
         let seen = ENDPOINT.read();
@@ -108,8 +103,8 @@ impl Control {
         }
         let mut packet = [0; PACKET_BYTES];
         let count = packet_memory::count(ENDPOINT, Slot::Rx).min(PACKET_BYTES);
-        let packet = packet.get_mut(..count).unwrap_or_default();
-        packet_memory::read(RX_START, packet);
+        packet_memory::read(RX_START, &mut packet, count);
+        let packet = packet.get(..count).unwrap_or_default();
         // From here on the next SETUP may come in.
         ENDPOINT.write(seen, CTR_RX, 0);
         if seen & SETUP == 0 {

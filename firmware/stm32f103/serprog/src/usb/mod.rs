@@ -15,6 +15,8 @@ mod descriptors;
 mod endpoint;
 mod packet_memory;
 
+use core::ops::Range;
+
 use cortex_m::asm;
 use stm32f1::stm32f103::{GPIOA, Peripherals, USB};
 
@@ -40,6 +42,9 @@ pub(crate) struct SerialPort {
     control: Control,
     input: Input,
     output: Output,
+    /// The last packet that arrived, and what of it was not taken yet.
+    packet: [u8; PACKET_BYTES],
+    untaken: Range<usize>,
     configured: bool,
     /// The program that had the port open is gone. What it sent is still worked through; its answers
     /// are dropped.
@@ -73,6 +78,8 @@ impl SerialPort {
             control: Control::new(),
             input: Input::new(),
             output: Output::new(),
+            packet: [0; PACKET_BYTES],
+            untaken: 0..0,
             configured: false,
             closed: false,
         }
@@ -128,18 +135,25 @@ impl SerialPort {
 
     /// Waits until there is something to be done for the host, or for a short time: about a
     /// millisecond. A loop that does nothing else finds a packet soonest.
+    #[inline(always)]
     pub(crate) fn wait_for_news(&self) {
-        const LOOKS: u32 = 2000;
-        const FLAGS: u32 = ISTR_RESET | ISTR_SUSP | ISTR_WKUP;
+        const LOOKS: u32 = 4000;
+        if !self.input.is_idle() {
+            return;
+        }
         for _ in 0..LOOKS {
-            if self.output.has_packet()
-                || Control::has_news()
-                || self.usb.istr().read().bits() & FLAGS != 0
-                || !self.input.is_idle()
-            {
+            if self.output.has_packet() || self.has_news() {
                 return;
             }
         }
+    }
+
+    /// Whether [`poll`](Self::poll) has something to do.
+    #[inline(always)]
+    fn has_news(&self) -> bool {
+        let flags = self.usb.istr().read();
+        let to_control = flags.ctr().bit_is_set() && flags.ep_id().bits() == 0;
+        flags.bits() & (ISTR_RESET | ISTR_SUSP | ISTR_WKUP) != 0 || to_control
     }
 
     /// Whether the host has set the device up.
@@ -152,9 +166,9 @@ impl SerialPort {
         self.closed
     }
 
-    /// Whether no packet waits for [`receive`](Self::receive).
+    /// Whether there is nothing that has arrived and was not taken.
     pub(crate) fn nothing_arrived(&self) -> bool {
-        !self.configured || !self.output.has_packet()
+        self.untaken.is_empty() && !self.output.has_packet()
     }
 
     /// The last owner's business is done: what it was to hear is dropped.
@@ -165,33 +179,43 @@ impl SerialPort {
         }
     }
 
-    /// Takes a packet that has arrived; returns how many bytes.
-    pub(crate) fn receive(&mut self, into: &mut [u8; PACKET_BYTES]) -> usize {
-        if self.configured {
-            self.output.receive(into)
-        } else {
-            0
+    /// What has arrived and was not taken yet.
+    #[inline(always)]
+    pub(crate) fn arrived(&mut self) -> &[u8] {
+        if self.untaken.is_empty() {
+            let count = self.output.receive(&mut self.packet);
+            self.untaken = 0..count;
+            return self.packet.get(..count).unwrap_or_default();
         }
+        self.packet.get(self.untaken.clone()).unwrap_or_default()
     }
 
-    /// Drops what has come in and was not taken.
+    /// Takes so many bytes of [`arrived`](Self::arrived).
+    #[inline(always)]
+    pub(crate) fn drop_arrived(&mut self, count: usize) {
+        self.untaken.start += count;
+    }
+
+    /// Drops all that has come in and was not taken.
     fn discard_arrived(&mut self) {
-        let mut dropped = [0; PACKET_BYTES];
         // Both buffers; more would be the next owner's.
         for _ in 0..2 {
-            self.output.receive(&mut dropped);
+            self.output.receive(&mut self.packet);
         }
+        self.untaken = 0..0;
     }
 
     /// Whether [`send`](Self::send) can be called.
+    #[inline(always)]
     pub(crate) fn takes_packet(&mut self) -> bool {
-        self.closed || (self.configured && self.input.takes_packet())
+        self.closed || self.input.takes_packet()
     }
 
     /// Sends a packet. A full one waits for the next: one that is not full, were it empty, tells
     /// the host that this is all for now.
+    #[inline(always)]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        if !self.closed && self.configured {
+        if !self.closed {
             self.input.send(bytes);
         }
     }
@@ -207,12 +231,14 @@ impl SerialPort {
     fn begin_unconfigured(&mut self) {
         self.configured = false;
         self.closed = false;
+        self.untaken = 0..0;
         self.input.disable();
         self.output.disable();
         NOTIFICATIONS.disable();
     }
 
     fn configure(&mut self) {
+        self.untaken = 0..0;
         self.input.begin();
         self.output.begin();
         packet_memory::set_buffer(NOTIFICATIONS, Slot::Tx, NOTIFICATION_START);

@@ -91,18 +91,16 @@ pub(super) fn write(start: u16, bytes: &[u8]) {
     }
 }
 
-/// Takes bytes out of a buffer.
+/// Takes bytes out of a buffer: the first `count` are what it has, up to three behind them are
+/// anything.
 #[inline(always)]
-pub(super) fn read(start: u16, into: &mut [u8]) {
-    let mut word = half(start);
-    let (pairs, last) = into.as_chunks_mut::<2>();
-    for pair in pairs {
-        // SAFETY: as above.
-        *pair = unsafe { word.read_volatile() as u16 }.to_le_bytes();
-        word = word.wrapping_add(1);
-    }
-    if let Some(byte) = last.first_mut() {
-        // SAFETY: as above.
-        *byte = unsafe { word.read_volatile() as u8 };
+pub(super) fn read(start: u16, into: &mut [u8; PACKET_BYTES], count: usize) {
+    let mut word = half(start).cast::<u16>();
+    let (quads, _) = into.as_chunks_mut::<4>();
+    for quad in quads.get_mut(..count.div_ceil(4)).unwrap_or_default() {
+        // SAFETY: as above. Half-words are read: the upper halves of the words are nothing.
+        let (low, high) = unsafe { (word.read_volatile(), word.wrapping_add(2).read_volatile()) };
+        *quad = (u32::from(low) | u32::from(high) << 16).to_le_bytes();
+        word = word.wrapping_add(4);
     }
 }

@@ -22,7 +22,7 @@ use super::super::endpoint::{
     CTR_RX, CTR_TX, DTOG_RX, DTOG_TX, Endpoint, Kind, Stat, rx_is, to_rx_valid, to_tx_valid, tx_is,
 };
 use super::super::packet_memory::{self, Slot};
-use super::{IN, IN_STARTS, OUT, OUT_STARTS};
+use super::{IN, IN_START, OUT, OUT_START, buffer};
 use crate::clocks::CORE_HZ;
 
 /// Both buffers of IN were given to the hardware at once, and neither packet is known to be out.
@@ -119,13 +119,16 @@ impl Input {
         self.mode = Mode::Single;
         BOTH_SENDING.store(false, Relaxed);
         QUEUED.store(false, Relaxed);
-        packet_memory::set_buffer(IN, Slot::Tx, IN_STARTS[0]);
-        packet_memory::set_buffer(IN, Slot::Rx, IN_STARTS[1]);
+        for slot in [Slot::Tx, Slot::Rx] {
+            packet_memory::set_buffer(IN, slot, buffer(IN_START, slot == Slot::Rx));
+        }
         IN.begin(Kind::Bulk, Stat::Nak, Stat::Disabled);
     }
 
+    /// Takes no packets any more.
     pub(in super::super) fn disable(&mut self) {
         stop_listening();
+        self.mode = Mode::Single;
         IN.disable();
     }
 
@@ -148,9 +151,17 @@ impl Input {
     }
 
     /// Whether a packet can be sent, or put behind the one that is being sent.
+    #[inline(always)]
     pub(in super::super) fn takes_packet(&mut self) -> bool {
+        if self.mode == Mode::Single {
+            return tx_is(IN.read(), Stat::Nak);
+        }
+        self.stream_takes_packet()
+    }
+
+    fn stream_takes_packet(&mut self) -> bool {
         match self.mode {
-            Mode::Single => !tx_is(IN.read(), Stat::Valid),
+            Mode::Single => false,
             Mode::Holding => true,
             Mode::Streaming => !BOTH_SENDING.load(Relaxed) && !QUEUED.load(Relaxed),
             Mode::Ending => {
@@ -167,18 +178,25 @@ impl Input {
     }
 
     /// Sends a packet. Only when [`takes_packet`](Self::takes_packet) says so.
+    #[inline(always)]
     pub(in super::super) fn send(&mut self, bytes: &[u8]) {
+        if self.mode != Mode::Single || bytes.len() >= PACKET_BYTES {
+            self.send_in_stream(bytes);
+        } else if !bytes.is_empty() {
+            put(Slot::Tx, bytes);
+            let seen = IN.read();
+            IN.write(seen, CTR_TX, to_tx_valid(seen));
+        }
+    }
+
+    /// Sends a packet that is not the only one, or perhaps not.
+    #[inline(never)]
+    fn send_in_stream(&mut self, bytes: &[u8]) {
         let full = bytes.len() >= PACKET_BYTES;
         match self.mode {
-            Mode::Single if bytes.is_empty() => {}
-            Mode::Single if full => {
+            Mode::Single => {
                 put(Slot::of(IN.read() & DTOG_TX != 0), bytes);
                 self.mode = Mode::Holding;
-            }
-            Mode::Single => {
-                put(Slot::Tx, bytes);
-                let seen = IN.read();
-                IN.write(seen, CTR_TX, to_tx_valid(seen));
             }
             Mode::Holding => {
                 put(Slot::of(IN.read() & DTOG_TX == 0), bytes);
@@ -224,14 +242,18 @@ impl Input {
     }
 }
 
-/// Of what was read of a streaming IN endpoint: whether both buffers are the program's.
+/// Of what was read of a double-buffered endpoint: whether DTOG equals SW_BUF, so that both buffers
+/// are the program's.
+#[inline(always)]
 const fn is_blocked(seen: u16) -> bool {
-    (seen & DTOG_TX == 0) == (seen & DTOG_RX == 0)
+    const APART: u32 = DTOG_RX.trailing_zeros() - DTOG_TX.trailing_zeros();
+    (seen ^ seen << APART) & DTOG_RX == 0
 }
 
 /// Puts a packet into a buffer of IN.
+#[inline(always)]
 fn put(slot: Slot, bytes: &[u8]) {
-    packet_memory::write(IN_STARTS[slot as usize], bytes);
+    packet_memory::write(buffer(IN_START, slot == Slot::Rx), bytes);
     packet_memory::set_count(IN, slot, bytes.len());
 }
 
@@ -239,22 +261,17 @@ fn put(slot: Slot, bytes: &[u8]) {
 pub(in super::super) struct Output {
     /// The first packet has been taken: from then on equal toggles mean that one has come.
     steady: bool,
-    /// The buffer that is the program's: SW_BUF.
-    own: bool,
 }
 
 impl Output {
     pub(in super::super) const fn new() -> Self {
-        Self {
-            steady: false,
-            own: false,
-        }
+        Self { steady: false }
     }
 
     /// Begins with DATA0, ready for packets. Nothing may be streamed meanwhile.
     pub(in super::super) fn begin(&mut self) {
-        for (slot, start) in [(Slot::Tx, OUT_STARTS[0]), (Slot::Rx, OUT_STARTS[1])] {
-            packet_memory::set_buffer(OUT, slot, start);
+        for slot in [Slot::Tx, Slot::Rx] {
+            packet_memory::set_buffer(OUT, slot, buffer(OUT_START, slot == Slot::Rx));
             packet_memory::set_room(OUT, slot);
         }
         *self = Self::new();
@@ -264,8 +281,11 @@ impl Output {
         OUT.set_rx(Stat::Valid);
     }
 
+    /// Has no packets any more.
     pub(in super::super) fn disable(&mut self) {
         OUT.disable();
+        OUT_BEGUN.store(false, Relaxed);
+        self.steady = false;
     }
 
     /// Whether a packet waits.
@@ -276,37 +296,37 @@ impl Output {
     /// Of what was read of the endpoint: whether a packet waits.
     #[inline(always)]
     fn has_come(&self, seen: u16) -> bool {
-        if self.steady {
-            // A reset of the bus makes the toggles equal too.
-            (seen & DTOG_RX == 0) == (seen & DTOG_TX == 0) && !rx_is(seen, Stat::Disabled)
+        let has_come = if self.steady {
+            is_blocked(seen)
         } else {
             seen & CTR_RX != 0 || OUT_BEGUN.load(Relaxed)
-        }
+        };
+        // A reset of the bus makes the toggles equal too, and leaves the flag.
+        has_come && !rx_is(seen, Stat::Disabled)
     }
 
     /// Takes a packet out of its buffer; returns how many bytes it has. 0 if there is none.
+    #[inline(always)]
     pub(in super::super) fn receive(&mut self, into: &mut [u8; PACKET_BYTES]) -> usize {
         let seen = OUT.read();
         if !self.has_come(seen) {
             return 0;
         }
-        if self.steady {
+        let sw_buf = seen & DTOG_TX != 0;
+        let slot = if self.steady {
             // The hardware gets the buffer that was emptied before, and the program the one that
             // has just been filled.
-            self.own = !self.own;
             OUT.write(seen, CTR_RX, DTOG_TX);
+            Slot::of(!sw_buf)
         } else {
             // The first packet came into the program's own buffer. Section 23.5.2 can be read so
             // that the first transaction leaves NAK behind.
             self.steady = true;
             OUT.write(seen, CTR_RX, to_rx_valid(seen));
-        }
-        let slot = Slot::of(self.own);
+            Slot::of(sw_buf)
+        };
         let count = packet_memory::count(OUT, slot).min(PACKET_BYTES);
-        packet_memory::read(
-            OUT_STARTS[slot as usize],
-            into.get_mut(..count).unwrap_or_default(),
-        );
+        packet_memory::read(buffer(OUT_START, slot == Slot::Rx), into, count);
         count
     }
 }

@@ -9,21 +9,21 @@ use stm32f1::stm32f103::{Interrupt, interrupt};
 use super::super::PACKET_BYTES;
 use super::super::endpoint::{CTR_RX, CTR_TX, Endpoint, Kind, Stat, to_rx_valid, to_tx_valid};
 use super::super::packet_memory::{self, Slot};
-use super::{IN, IN_STARTS, OUT, OUT_STARTS};
+use super::{IN, IN_START, OUT, OUT_START, buffer};
 
 const CONTROL: Endpoint = Endpoint::new(0);
 
 /// "No packet" where a packet is told by its length.
 const NONE: u8 = u8::MAX;
 
-/// The buffer of IN that is being sent, or was at last.
+/// Whether it is the second buffer of IN that is being sent, or was at last.
 static IN_SENDING: AtomicBool = AtomicBool::new(false);
 /// A packet is being sent.
 static IN_BUSY: AtomicBool = AtomicBool::new(false);
 /// Length of the packet in the other buffer.
 static IN_QUEUED: AtomicU8 = AtomicU8::new(NONE);
 
-/// The buffer of OUT that the hardware fills.
+/// Whether it is the second buffer of OUT that the hardware fills.
 static OUT_FILLING: AtomicBool = AtomicBool::new(false);
 /// Length of the packet in the other buffer.
 static OUT_ARRIVED: AtomicU8 = AtomicU8::new(NONE);
@@ -75,10 +75,10 @@ fn USB_LP_CAN_RX0() {
 
 /// Gives a buffer of IN to the hardware.
 #[inline(always)]
-fn start_sending(seen: u16, buffer: bool, count: usize) {
-    packet_memory::set_buffer(IN, Slot::Tx, IN_STARTS[usize::from(buffer)]);
+fn start_sending(seen: u16, second: bool, count: usize) {
+    packet_memory::set_buffer(IN, Slot::Tx, buffer(IN_START, second));
     packet_memory::set_count(IN, Slot::Tx, count);
-    IN_SENDING.store(buffer, Relaxed);
+    IN_SENDING.store(second, Relaxed);
     IN.write(seen, CTR_TX, to_tx_valid(seen));
 }
 
@@ -87,7 +87,7 @@ fn start_sending(seen: u16, buffer: bool, count: usize) {
 fn hand_over(seen: u16) {
     let filled = OUT_FILLING.load(Relaxed);
     let count = packet_memory::count(OUT, Slot::Rx).min(PACKET_BYTES);
-    packet_memory::set_buffer(OUT, Slot::Rx, OUT_STARTS[usize::from(!filled)]);
+    packet_memory::set_buffer(OUT, Slot::Rx, buffer(OUT_START, !filled));
     packet_memory::set_room(OUT, Slot::Rx);
     OUT_FILLING.store(!filled, Relaxed);
     OUT_ARRIVED.store(count as u8, Relaxed);
@@ -96,13 +96,18 @@ fn hand_over(seen: u16) {
 
 /// Packets to the host.
 pub(in super::super) struct Input {
+    /// The endpoint is one.
+    enabled: bool,
     /// The last packet was full, so the host waits for more.
     owes_end: bool,
 }
 
 impl Input {
     pub(in super::super) const fn new() -> Self {
-        Self { owes_end: false }
+        Self {
+            enabled: false,
+            owes_end: false,
+        }
     }
 
     /// Begins with DATA0 and nothing to send.
@@ -111,10 +116,16 @@ impl Input {
             self.forget();
             IN.begin(Kind::Bulk, Stat::Nak, Stat::Disabled);
         });
+        self.enabled = true;
     }
 
+    /// Takes no packets any more.
     pub(in super::super) fn disable(&mut self) {
-        IN.disable();
+        self.enabled = false;
+        undisturbed(|| {
+            IN.disable();
+            self.forget();
+        });
     }
 
     /// Drops what was not fetched.
@@ -138,7 +149,7 @@ impl Input {
 
     /// Whether a packet can be sent, or put behind the one that is being sent.
     pub(in super::super) fn takes_packet(&mut self) -> bool {
-        IN_QUEUED.load(Relaxed) == NONE
+        self.enabled && IN_QUEUED.load(Relaxed) == NONE
     }
 
     /// Sends a packet. Only when [`takes_packet`](Self::takes_packet) says so.
@@ -148,17 +159,22 @@ impl Input {
         }
         self.owes_end = bytes.len() >= PACKET_BYTES;
         // Not the one that is being sent; that does not change while none is queued.
-        let buffer = !IN_SENDING.load(Relaxed);
-        packet_memory::write(IN_STARTS[usize::from(buffer)], bytes);
+        let second = !IN_SENDING.load(Relaxed);
+        packet_memory::write(buffer(IN_START, second), bytes);
         undisturbed(|| {
             if IN_BUSY.load(Relaxed) {
                 IN_QUEUED.store(bytes.len() as u8, Relaxed);
             } else {
                 IN_BUSY.store(true, Relaxed);
-                start_sending(IN.read(), buffer, bytes.len());
+                start_sending(IN.read(), second, bytes.len());
             }
         });
     }
+}
+
+fn forget_arrived() {
+    OUT_ARRIVED.store(NONE, Relaxed);
+    OUT_FULL.store(false, Relaxed);
 }
 
 /// Packets from the host.
@@ -172,17 +188,20 @@ impl Output {
     /// Begins with DATA0, ready for packets.
     pub(in super::super) fn begin(&mut self) {
         undisturbed(|| {
+            forget_arrived();
             OUT_FILLING.store(false, Relaxed);
-            OUT_ARRIVED.store(NONE, Relaxed);
-            OUT_FULL.store(false, Relaxed);
-            packet_memory::set_buffer(OUT, Slot::Rx, OUT_STARTS[0]);
+            packet_memory::set_buffer(OUT, Slot::Rx, OUT_START);
             packet_memory::set_room(OUT, Slot::Rx);
             OUT.begin(Kind::Bulk, Stat::Disabled, Stat::Valid);
         });
     }
 
+    /// Has no packets any more.
     pub(in super::super) fn disable(&mut self) {
-        OUT.disable();
+        undisturbed(|| {
+            OUT.disable();
+            forget_arrived();
+        });
     }
 
     /// Whether a packet waits.
@@ -197,11 +216,8 @@ impl Output {
             return 0;
         }
         let count = usize::from(count);
-        let buffer = !OUT_FILLING.load(Relaxed);
-        packet_memory::read(
-            OUT_STARTS[usize::from(buffer)],
-            into.get_mut(..count).unwrap_or_default(),
-        );
+        let second = !OUT_FILLING.load(Relaxed);
+        packet_memory::read(buffer(OUT_START, second), into, count);
         undisturbed(|| {
             if OUT_FULL.load(Relaxed) {
                 OUT_FULL.store(false, Relaxed);
