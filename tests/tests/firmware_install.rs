@@ -3,8 +3,7 @@
 
 use std::fs;
 
-use flashwire::doctor;
-use flashwire::firmware;
+use flashwire::{OpenOptions, Session, doctor, firmware};
 use flashwire_emulator::chip::Config;
 use flashwire_emulator::host::HostConfig;
 use flashwire_emulator::{Board, Image};
@@ -168,7 +167,9 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     let port = "sim:stm32f103c8,image=board.bin";
     let ended = install(&desk, port, &["--dry-run"]);
     let shown = String::from_utf8(ended.done().out.clone()).unwrap();
-    assert!(shown.contains("13 pages"), "{shown}");
+    let image = firmware::find(INSTALL[2]).unwrap().content;
+    let pages = format!("{} pages", image.len().div_ceil(1024));
+    assert!(shown.contains(&pages), "{shown}");
     assert!(!ended.err.contains("\nnow:"), "{}", ended.err);
     assert_eq!(desk.content("board.bin"), old);
 }
@@ -212,6 +213,86 @@ fn an_image_is_extracted_in_every_format_as_it_is() {
         assert_eq!(streamed.done().out, image.content);
         desk.run(&["firmware", "extract", image.name]).done();
         assert!(desk.file(&format!("{}.hex", image.name)).exists());
+    }
+}
+
+/// Counts how often it is asked, and says no.
+#[derive(Default)]
+struct Asked(u32);
+
+impl flashwire::Watcher for Asked {
+    fn ask_for_bootloader(&mut self, _link: &str) -> bool {
+        self.0 += 1;
+        false
+    }
+}
+
+#[test]
+fn the_user_is_asked_for_the_jumper_where_nothing_answers_and_only_there() {
+    let asked = |bench: &str, ask| {
+        let mut options = OpenOptions::new(bench.parse().unwrap());
+        options.ask = ask;
+        let mut asked = Asked::default();
+        let code = Session::open(options, &mut asked).map_err(|error| error.hint().code);
+        (asked.0, code.err().unwrap_or("opened"))
+    };
+    let silent = "sim:stm32f103c8,boot0=low";
+    assert_eq!(asked(silent, true), (1, "stm32-no-answer"));
+    assert_eq!(asked(silent, false), (0, "stm32-no-answer"));
+    // Where something else is heard, pressing buttons helps nobody.
+    let looped = "sim:stm32f103c8,cable=loop";
+    assert_eq!(asked(looped, true), (0, "stm32-echo"));
+    assert_eq!(asked("sim:stm32f103c8", true), (0, "opened"));
+}
+
+/// The number of an attribute of an SVG element: `cy="292"`.
+fn number(element: &str, attribute: &str) -> u32 {
+    let start = element.find(&format!(" {attribute}=\"")).expect(attribute);
+    let value = element[start..].split('"').nth(1).expect("a value");
+    value.parse().expect("a number")
+}
+
+/// Follows each wire of the drawing from the pad that it leaves to the leg that it reaches.
+#[test]
+fn the_drawing_wires_the_pins_that_the_firmware_uses() {
+    let drawing = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../docs/images/programmer-stm32f103-chip.svg"
+    );
+    let drawing = fs::read_to_string(drawing).unwrap();
+    let named = |name: &str| {
+        let line = drawing
+            .lines()
+            .find(|line| line.ends_with(&format!(">{name}</text>")));
+        line.unwrap_or_else(|| panic!("{name} is not in the drawing"))
+    };
+    // The port of the chip selects, SCK, MISO and MOSI: firmware/stm32f103/serprog/src/spi_board.rs.
+    for (pad, leg) in [
+        ("A4", "1  /CS"),
+        ("A6", "2  DO (IO1)"),
+        ("A5", "CLK  6"),
+        ("A7", "DI (IO0)  5"),
+        ("G", "4  GND"),
+        ("3.3", "/HOLD (IO3)  7"),
+    ] {
+        let pads = drawing.lines().filter(|line| {
+            let is_right = line.contains("class=\"pad\" cx=\"242\"");
+            is_right && line.ends_with(&format!(">{pad}</text>"))
+        });
+        let from = pads.map(|line| number(line, "cy")).next().expect(pad);
+        let leg_at = number(named(leg), "y") + 6;
+        let wire = drawing
+            .lines()
+            .find(|line| line.contains(&format!(" d=\"M242 {from} ")))
+            .unwrap_or_else(|| panic!("no wire leaves {pad}"));
+        // `M242 292 H390 V470 H803 V416 H784`: the height at which it ends is the last one named.
+        let path = wire.split('"').nth(3).expect("a path");
+        let last = path.rsplit(' ').find_map(|step| step.strip_prefix('V'));
+        let to = last.map_or(from, |height| height.parse().expect("a height"));
+        assert_eq!(to, leg_at, "{pad} to {leg}: {path}");
+        let on_the_left = leg.starts_with(|c: char| c.is_ascii_digit());
+        let end = if on_the_left { " H536" } else { " H784" };
+        assert!(path.ends_with(end), "{pad} to {leg}: {path}");
     }
 }
 
