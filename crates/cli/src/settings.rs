@@ -86,6 +86,7 @@ pub(crate) fn open_options(
     options.spi.chip = chip.chip.clone();
     options.spi.spi_hz = chip.spi_hz.or(options.spi.spi_hz);
     options.spi.chip_select = chip.cs.or(options.spi.chip_select);
+    options.spi.outputs = chip.pin.clone();
     options.spi.repeat_read = chip.repeat_read.unwrap_or(1);
     options.patience = args.timeout.map(patience).transpose()?;
     if let Some(path) = &args.log {

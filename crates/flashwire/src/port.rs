@@ -26,11 +26,14 @@ pub enum Method {
     Stm32I2c,
     /// A SPI programmer that speaks serprog, and the flash chip on its bus.
     Serprog,
+    /// A SPI programmer that speaks the protocol of nfd's Arduino sketch, and the flash chip on its
+    /// bus.
+    Nfd,
 }
 
 impl Method {
     /// All methods, in the order in which messages list them.
-    pub const ALL: [Self; 3] = [Self::Stm32, Self::Stm32I2c, Self::Serprog];
+    pub const ALL: [Self; 4] = [Self::Stm32, Self::Stm32I2c, Self::Serprog, Self::Nfd];
 
     /// The method's word in a port string.
     pub const fn word(self) -> &'static str {
@@ -38,13 +41,19 @@ impl Method {
             Self::Stm32 => "stm32",
             Self::Stm32I2c => "stm32-i2c",
             Self::Serprog => "serprog",
+            Self::Nfd => "nfd",
         }
+    }
+
+    /// Whether it is one of SPI programmers.
+    pub(crate) const fn is_of_a_programmer(self) -> bool {
+        matches!(self, Self::Serprog | Self::Nfd)
     }
 }
 
 /// Words that will become methods or links. Refused by name, so that they are not mistaken for the
 /// first half of a path.
-const RESERVED: [&str; 4] = ["nfd", "iap", "st-iap", "rfc2217"];
+const RESERVED: [&str; 3] = ["iap", "st-iap", "rfc2217"];
 
 /// Over what to talk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -346,6 +355,8 @@ mod tests {
         let port: Port = "stm32:/dev/ttyUSB0".parse().unwrap();
         assert_eq!(port.method, Some(Method::Stm32));
         assert_eq!(port.place, Place::Serial("/dev/ttyUSB0".to_owned()));
+        let port: Port = "nfd:/dev/ttyUSB0".parse().unwrap();
+        assert_eq!(port.method, Some(Method::Nfd));
         let port: Port = "stm32:sim:stm32f103cb,image=a b.bin".parse().unwrap();
         assert_eq!(
             port.place,
@@ -423,9 +434,9 @@ mod tests {
 
     #[test]
     fn a_word_of_another_version_is_refused_by_name() {
-        let word = "nfd".to_owned();
+        let word = "iap".to_owned();
         assert_eq!(
-            "nfd:/dev/ttyACM0".parse::<Port>(),
+            "iap:/dev/ttyACM0".parse::<Port>(),
             Err(PortError::Reserved { word })
         );
     }
@@ -495,7 +506,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_is_written_the_same(text in "((stm32|stm32-i2c|serprog):)?((tcp|sim):|(dev|ip)=)?[a-z0-9/:.@\\[\\]]{0,16}(,(spispeed|cs)=[0-9kM]{1,3}){0,2}") {
+        fn what_is_read_is_written_the_same(text in "((stm32|stm32-i2c|serprog|nfd):)?((tcp|sim):|(dev|ip)=)?[a-z0-9/:.@\\[\\]]{0,16}(,(spispeed|cs)=[0-9kM]{1,3}){0,2}") {
             if let Ok(port) = text.parse::<Port>() {
                 prop_assert_eq!(port.to_string().parse(), Ok(port));
             }

@@ -15,7 +15,7 @@ use flashwire::port::PortError;
 use flashwire::{Differing, Error, Exit, Parts, Problem, ResetSpec};
 use flashwire_client::serprog::Opcode;
 use flashwire_client::stm32::{self, Command, OptionsError, Phase, Reading, SectorsError, Step};
-use flashwire_client::{serprog, spinor};
+use flashwire_client::{nfd, serprog, spinor};
 use flashwire_link::{BusFault, LinkError};
 use flashwire_plan::image::{Place, WriteError};
 use flashwire_plan::{
@@ -62,6 +62,59 @@ fn step(command: Command, phase: Phase) -> Step {
         phase,
         address,
     }
+}
+
+/// Errors of programmers with nfd's sketch, at least one for each code.
+fn nfd_samples() -> Vec<Error> {
+    let nfd = |error: nfd::Error| {
+        Error::from(Problem::from(error)).on("nfd:/dev/ttyUSB0", "/dev/ttyUSB0 (115200 8N1)")
+    };
+    let seconds = Duration::from_secs;
+    vec![
+        nfd(nfd::Error::NoAnswer { waited: seconds(6) }),
+        nfd(nfd::Error::WrongAnswer {
+            sample: vec![0x15, 0x15],
+        }),
+        nfd(nfd::Error::Unsupported {
+            command: nfd::Command::ChipSelect,
+        }),
+        nfd(nfd::Error::PinTaken { pin: 13 }),
+        Error::from(Problem::NoRawSpi).on("nfd:/dev/ttyUSB0", "/dev/ttyUSB0 (115200 8N1)"),
+        nfd(nfd::Error::Timeout {
+            command: nfd::Command::Dump,
+            received: 17,
+            expected: 515,
+            waited: seconds(1),
+        })
+        .during("reading"),
+        nfd(nfd::Error::LostSync).during("reading"),
+        nfd(nfd::Error::Checksum {
+            command: nfd::Command::Fill,
+        })
+        .during("writing"),
+        nfd(nfd::Error::Hung {
+            command: nfd::Command::EraseSector,
+            waited: seconds(8),
+        })
+        .during("erasing"),
+        nfd(nfd::Error::BeyondReach { address: 0x100_0000 }),
+        nfd(nfd::Error::Unsuitable {
+            reason: "it is not programmed in pages of 256 bytes",
+        }),
+        nfd(nfd::Error::UnknownChip { id: None }),
+        nfd(nfd::Error::UnknownChip {
+            id: Some([0xEF, 0x99, 0x17]),
+        }),
+        nfd(nfd::Error::Ignored {
+            what: "erased",
+            address: 0x1000,
+        })
+        .during("erasing"),
+        nfd(nfd::Error::ProtectionStays {
+            registers: [0x20, 0x40, 0x00],
+        }),
+        nfd(nfd::Error::ProtectionUnknown),
+    ]
 }
 
 /// Errors of SPI NOR chips and their programmers, at least one for each code.
@@ -179,6 +232,7 @@ fn spi_samples() -> Vec<Error> {
 /// At least one error for each code.
 fn samples() -> Vec<Error> {
     let mut samples = stm32_samples();
+    samples.extend(nfd_samples());
     samples.extend(spi_samples());
     samples
 }

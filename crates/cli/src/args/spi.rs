@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
-use flashwire::number;
+use flashwire::{PinOutput, number, parse_pin_output};
 
 use super::TargetArgs;
 
@@ -17,9 +17,13 @@ pub(crate) struct ChipArgs {
     /// SPI clock in Hz, with k or M; the programmer takes the highest that is not above it
     #[arg(long, value_name = "N", value_parser = number::parse_hz)]
     pub(crate) spi_hz: Option<u32>,
-    /// Chip select line of the programmer
+    /// Chip select line of the programmer; a pin of the Arduino behind nfd's sketch
     #[arg(long, value_name = "N")]
     pub(crate) cs: Option<u8>,
+    /// Make a pin of an Arduino with nfd's sketch an output: high, low, or out for the level that it
+    /// has; may be given several times
+    #[arg(long, value_name = "PIN=LEVEL", value_parser = parse_pin_output)]
+    pub(crate) pin: Vec<PinOutput>,
     /// Read everything so often, and believe it only if it is the same each time
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub(crate) repeat_read: Option<u32>,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flashwire::port::Method;
 use flashwire::{Error, Info, Protection, SpiInfo};
 
 use super::stm32;
@@ -79,6 +80,7 @@ fn of_programmer(spi: &SpiInfo) -> Vec<(&'static str, String)> {
     };
     let clock = match spi.spi_hz {
         Some(hz) => format!("{}.{:02} MHz", hz / 1_000_000, hz % 1_000_000 / 10_000),
+        None if spi.method == Method::Nfd => "as the firmware has it".to_owned(),
         None => "as the programmer has it; --spi-hz sets it".to_owned(),
     };
     let id: Vec<String> = spi.id.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -88,6 +90,7 @@ fn of_programmer(spi: &SpiInfo) -> Vec<(&'static str, String)> {
         (
             "chip id",
             match &id[..] {
+                [] if spi.method == Method::Nfd => "the firmware cannot ask for it".to_owned(),
                 [] => "none: it does not know RDID".to_owned(),
                 id => id.join(" "),
             },
@@ -102,8 +105,15 @@ fn of_chip(spi: &SpiInfo) -> Vec<(&'static str, String)> {
     });
     let figures = match spi.has_sfdp {
         true => "the chip's own (SFDP)",
+        false if spi.names.is_empty() => "none: it is not known what the chip is",
+        false if spi.method == Method::Nfd => {
+            "from the table of parts: this programmer cannot ask for SFDP"
+        }
         false => "from the table of parts: the chip has no SFDP",
     };
+    if spi.erases.is_empty() {
+        return vec![("figures", figures.to_owned())];
+    }
     let mut lines = vec![
         ("erase units", wrapped(&erases.collect::<Vec<_>>())),
         ("page", bytes(spi.page_bytes)),

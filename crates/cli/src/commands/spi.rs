@@ -1,6 +1,6 @@
 //! `flashwire spi`: what only SPI NOR chips have.
 
-use flashwire::{Error, Problem, Session, SpiPart, SpiStatus, spi_parts};
+use flashwire::{Error, Session, SpiPart, SpiStatus, spi_parts};
 
 use super::files::Output;
 use super::target::Run;
@@ -81,27 +81,23 @@ fn sfdp(args: &SfdpArgs, screen: &Screen) -> Result<(), Error> {
         Some(path) => Some(Output::create(path, false, screen)?),
         None => None,
     };
-    run.with_session(|_, info, _| {
+    run.with_session(|session, info, _| {
         run.say_target(info);
-        let spi = info.spi.as_ref().ok_or_else(no_chip)?;
-        if spi.sfdp.is_empty() {
+        let sfdp = session.spi_sfdp()?;
+        if sfdp.is_empty() {
             screen.say("this chip does not describe itself: it has no SFDP");
         }
         match output {
             Some(output) => {
-                output.finish(&spi.sfdp, screen)?;
+                output.finish(&sfdp, screen)?;
                 match screen.args.json {
-                    true => screen.object(&SfdpObject::new(info, spi)),
+                    true => screen.object(&SfdpObject::new(info, &sfdp)),
                     false => Ok(()),
                 }
             }
-            None => screen.result(&dump(&spi.sfdp), &SfdpObject::new(info, spi)),
+            None => screen.result(&dump(&sfdp), &SfdpObject::new(info, &sfdp)),
         }
     })
-}
-
-fn no_chip() -> Error {
-    Problem::Usage("this is no SPI NOR chip".to_owned()).into()
 }
 
 /// Sixteen bytes a line; lines that are all 0xFF are left out.
@@ -145,8 +141,10 @@ fn registers(status: &SpiStatus) -> String {
     let register =
         |number: u8, value: u8| format!("status register {number}  {value:#04x}  {value:#010b}\n");
     let mut text = register(1, status.sr1);
-    if let Some(sr2) = status.sr2 {
-        text.push_str(&register(2, sr2));
+    for (number, value) in [(2, status.sr2), (3, status.sr3)] {
+        if let Some(value) = value {
+            text.push_str(&register(number, value));
+        }
     }
     let on = if status.is_protected { "on" } else { "off" };
     text.push_str(&format!("protection         {on}\n"));

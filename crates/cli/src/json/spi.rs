@@ -6,6 +6,7 @@ use serde::Serialize;
 /// What only SPI NOR chips and their programmers tell: a part of `info`.
 #[derive(Serialize)]
 pub(super) struct SpiObject {
+    method: &'static str,
     programmer: Option<String>,
     /// Nothing where nobody has set it.
     spi_hz: Option<u32>,
@@ -38,6 +39,7 @@ impl SpiObject {
                 typical_ms: *typical_ms,
             });
         Self {
+            method: spi.method.word(),
             programmer: spi.programmer.clone(),
             spi_hz: spi.spi_hz,
             pipelined: spi.ahead,
@@ -93,12 +95,12 @@ pub(crate) struct SfdpObject {
 }
 
 impl SfdpObject {
-    pub(crate) fn new(info: &Info, spi: &SpiInfo) -> Self {
+    pub(crate) fn new(info: &Info, sfdp: &[u8]) -> Self {
         Self {
             schema: "flashwire/spi-sfdp/1",
             link: info.link.clone(),
             part: info.part.clone(),
-            sfdp: hex(&spi.sfdp),
+            sfdp: hex(sfdp),
         }
     }
 }
@@ -111,6 +113,7 @@ pub(crate) struct StatusObject {
     part: String,
     sr1: u8,
     sr2: Option<u8>,
+    sr3: Option<u8>,
     protected: bool,
 }
 
@@ -122,6 +125,7 @@ impl StatusObject {
             part: info.part.clone(),
             sr1: status.sr1,
             sr2: status.sr2,
+            sr3: status.sr3,
             protected: status.is_protected,
         }
     }

@@ -11,6 +11,8 @@
 //! ring holds it. A byte that is lost in `s` makes a digit of the `w`, which is refused and not
 //! carried out: then the page is still as it was, and is sent again.
 
+use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -102,14 +104,15 @@ impl Chip {
         tick: &mut Tick<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         self.make_writable()?;
-        for unit in units {
+        let witnesses = self.first_witnesses(units)?;
+        for (unit, witness) in units.iter().zip(witnesses) {
             let time = self.erase_times.get(unit.kind).copied();
             let time = time.ok_or(spinor::Error::NoSuchErase {
                 start: unit.start,
                 end: unit.end,
             })?;
             let flow = if unit.bytes() == SECTOR_BYTES as u64 {
-                self.erase_sector(unit.start, time)?;
+                self.erase_sector(unit.start, witness, time)?;
                 tick(unit.bytes())
             } else {
                 self.erase_everything(unit, time, tick)?
@@ -121,11 +124,37 @@ impl Chip {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Erases a sector and looks whether it did anything. A blank one is left alone.
-    fn erase_sector(&mut self, address: u64, time: Timing) -> Result<(), Error> {
+    /// The first page of each of these sectors, where it is not blank; all are asked for together.
+    fn first_witnesses(&mut self, units: &[EraseUnit]) -> Result<Vec<Option<u16>>, Error> {
+        let is_sector = |unit: &&EraseUnit| unit.bytes() == SECTOR_BYTES as u64;
+        let starts = units.iter().filter(is_sector).map(|unit| unit.start);
+        let pages: Vec<u16> = starts.map(page_of).collect::<Result<_, _>>()?;
+        let mut used = BTreeSet::new();
+        let _ = self.client.read_crcs(&pages, &mut |index, crc| {
+            if crc != blank_crc() {
+                used.insert(pages[index]);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let witness = |unit: &EraseUnit| Ok(used.get(&page_of(unit.start)?).copied());
+        units.iter().map(witness).collect()
+    }
+
+    /// Erases a sector and looks whether it did anything, where it was not blank. A blank one is left
+    /// alone.
+    fn erase_sector(
+        &mut self,
+        address: u64,
+        witness: Option<u16>,
+        time: Timing,
+    ) -> Result<(), Error> {
         let first = page_of(address)?;
         let pages: Vec<u16> = (first..=first | (SECTOR_PAGES - 1)).collect();
-        let Some(witness) = self.find_not_blank(&pages)? else {
+        let witness = match witness {
+            None => self.find_not_blank(&pages)?,
+            known => known,
+        };
+        let Some(witness) = witness else {
             return Ok(());
         };
         for page in &pages {
@@ -133,14 +162,22 @@ impl Chip {
         }
         let erase = Request::erase_sector(first / SECTOR_PAGES);
         let erase = erase.ok_or(Error::BeyondReach { address })?;
+        let is_blank = Cell::new(false);
         self.client.change_surely(
             &Change {
                 what: "erased",
                 address,
                 was_in_vain: false,
             },
-            &mut |client| client.run(&erase, longest(time)),
-            &mut |client| Ok(client.read_crc(witness)? == blank_crc()),
+            &mut |client| {
+                client.begin(&erase, longest(time))?;
+                client.queue_crc(witness)?;
+                client.end()?;
+                is_blank.set(client.collect_crc(Command::ReadPage)? == blank_crc());
+                Ok(())
+            },
+            // One that seems not to be may have been garbled.
+            &mut |client| Ok(is_blank.take() || client.read_crc(witness)? == blank_crc()),
         )
     }
 

@@ -86,7 +86,7 @@ pub enum Error {
     #[error("the programmer does not come back to where it waits for a command")]
     LostSync,
     /// Memory that the firmware has no page numbers for.
-    #[error("{address:#x} is beyond the 16 MiB that the protocol's page numbers reach")]
+    #[error("{address:#x} is out of reach: the page numbers of the protocol end at 16 MiB")]
     BeyondReach {
         /// The address.
         address: u64,

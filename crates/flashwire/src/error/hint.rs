@@ -5,7 +5,7 @@
 //! used for something else. `{port}` and `{file}` in a text stand for the port and the file that
 //! the error is about.
 
-use super::{firmware, i2c, input, spi};
+use super::{firmware, i2c, input, nfd, spi};
 
 /// What is known about one kind of error.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 99] = [
+pub const ALL: [&Hint; 111] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -102,6 +102,18 @@ pub const ALL: [&Hint; 99] = [
     &spi::SERPROG_REFUSED,
     &spi::SERPROG_SILENT,
     &spi::SERPROG_OUT_OF_STEP,
+    &nfd::NO_ANSWER,
+    &nfd::BABBLE,
+    &nfd::UNSUPPORTED,
+    &nfd::NO_RAW_SPI,
+    &nfd::SILENT,
+    &nfd::LOST_BYTE,
+    &nfd::HUNG,
+    &nfd::REACH,
+    &nfd::UNSUITABLE,
+    &nfd::CHIP_UNKNOWN,
+    &nfd::CHIP_IGNORES,
+    &nfd::PROTECTION,
     &spi::CHIP_ALL_ONES,
     &spi::CHIP_ALL_ZEROS,
     &spi::CHIP_UNSTABLE,
@@ -190,7 +202,7 @@ pub(crate) static PORT_SYNTAX: Hint = Hint {
     exit: Exit::Usage,
     likely: "a part of the port string is misspelt",
     remedy: "one of /dev/ttyUSB0, COM5, tcp:HOST:PORT, stm32-i2c:/dev/i2c-1@0x39, serprog:/dev/ttyACM0, \
-             sim:BENCH",
+             nfd:/dev/ttyUSB0, sim:BENCH",
     text: "\
 A port is [METHOD:]LINK.
 METHOD says how to talk, and may be left out:
@@ -199,6 +211,7 @@ METHOD says how to talk, and may be left out:
   serprog         a SPI programmer that speaks serprog, and the flash chip on its bus; also as
                   flashrom spells it: serprog:dev=DEVICE[:BAUD][,spispeed=N][,cs=N] or
                   serprog:ip=HOST:PORT
+  nfd             an Arduino with nfd's SPI flash sketch, and the flash chip on its bus
 LINK says over what:
   /dev/ttyUSB0    a serial port, by the name that the system gives it (COM5 on Windows);
                   symbolic links, ptys and /dev/serial/by-id/... are opened as they are

@@ -9,6 +9,7 @@ mod aftermath;
 mod firmware;
 mod i2c;
 mod input;
+mod nfd;
 mod problem;
 mod spi;
 

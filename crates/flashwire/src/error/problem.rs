@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use flashwire_client::stm32::{self, OptionsError, PartsError, Reading, SectorsError};
-use flashwire_client::{serprog, spinor};
+use flashwire_client::{nfd as nfd_client, serprog, spinor};
 use flashwire_link::reset::ResetError;
 use flashwire_link::{BusFault, LinkError};
 use flashwire_plan::image::WriteError;
@@ -17,7 +17,7 @@ use flashwire_sim::{BenchError, StorageError};
 
 use super::Error;
 use super::hint::{self, Hint};
-use super::{firmware, i2c, input, spi};
+use super::{firmware, i2c, input, nfd, spi};
 use crate::config::ConfigError;
 use crate::files::FileError;
 use crate::port::PortError;
@@ -108,6 +108,12 @@ pub enum Problem {
     /// The serprog programmer did not do what it should.
     #[error("{}", spi::serprog_sentence(.0))]
     Serprog(#[source] serprog::Error),
+    /// The programmer with nfd's sketch did not do what it should.
+    #[error("{}", nfd::sentence(.0))]
+    Nfd(#[source] nfd_client::Error),
+    /// A question to a chip that its programmer has no way to ask.
+    #[error("this programmer cannot ask the chip how it describes itself")]
+    NoRawSpi,
     /// The SPI NOR chip did not do what it should, or it is not known what it is.
     #[error("{}", spi::chip_sentence(.0))]
     Chip(#[source] spinor::Error),
@@ -440,6 +446,8 @@ impl Problem {
             Self::Link(error) => link_hint(error),
             Self::Stm32(error) => stm32_hint(error),
             Self::Serprog(error) => spi::serprog_hint(error),
+            Self::Nfd(error) => nfd::hint_of(error),
+            Self::NoRawSpi => &nfd::NO_RAW_SPI,
             Self::Chip(error) => spi::chip_hint(error),
             Self::Layout(error) => spi::layout_hint(error),
             Self::ImageSize { .. } => &spi::IMAGE_SIZE,
@@ -509,6 +517,7 @@ impl Problem {
                      {count} {bytes} from there on"
                 ))
             }
+            Self::Nfd(error) => nfd::fact(error),
             _ => spi::fact(self),
         }
     }
@@ -567,6 +576,9 @@ impl Problem {
         if let Self::Chip(spinor::Error::NoSuchPart { .. }) = self {
             return false;
         }
+        if let Self::Nfd(nfd_client::Error::PinTaken { .. }) = self {
+            return false;
+        }
         // A line of the computer is on no port.
         if let Self::Link(LinkError::Line { .. }) = self {
             return false;
@@ -576,6 +588,8 @@ impl Problem {
             Self::Link(_)
                 | Self::Stm32(_)
                 | Self::Serprog(_)
+                | Self::Nfd(_)
+                | Self::NoRawSpi
                 | Self::Chip(_)
                 | Self::Unsteady { .. }
                 | Self::Mismatch { .. }

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use flashwire_client::{serprog, spinor};
+use flashwire_client::{nfd, serprog, spinor};
 use flashwire_link::LinkError;
 use flashwire_plan::LayoutError;
 
@@ -45,7 +45,10 @@ fn of_controller(error: Box<dyn StdError + Send + Sync>) -> Problem {
 pub(super) fn of_device(error: Box<dyn StdError + Send + Sync>) -> Problem {
     match error.downcast::<spinor::Error>() {
         Ok(error) => (*error).into(),
-        Err(error) => of_controller(error),
+        Err(error) => match error.downcast::<nfd::Error>() {
+            Ok(error) => (*error).into(),
+            Err(error) => of_controller(error),
+        },
     }
 }
 

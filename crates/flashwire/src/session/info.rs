@@ -5,7 +5,7 @@ use std::ops::Range;
 use flashwire_client::stm32::Command;
 use flashwire_plan::Geometry;
 
-use super::spi::{Spi, SpiInfo};
+use super::spi::SpiInfo;
 use super::{Device, Session};
 
 /// What is at the other end.
@@ -70,7 +70,19 @@ impl Session {
         let wiring = self.way.as_ref().map(|way| way.spec.to_string());
         let target = match &self.device {
             Device::Stm32(target) => target,
-            Device::Spi(spi) => return spi_info(&self.link, spi),
+            Device::Spi(spi) => {
+                let known = !spi.chip.definition().names.is_empty();
+                let geometry = flashwire_plan::FlashDevice::geometry(&spi.chip);
+                return spi_info(&self.link, spi.part(), known, geometry, spi.info());
+            }
+            Device::Nfd(nfd) => {
+                let geometry = flashwire_plan::FlashDevice::geometry(&nfd.chip);
+                let known = nfd.definition().is_some();
+                return Info {
+                    size_known: known,
+                    ..spi_info(&self.link, nfd.part(), known, geometry, nfd.info())
+                };
+            }
         };
         let identity = target.identity();
         let version = format!("{}.{}", identity.version >> 4, identity.version & 0xF);
@@ -103,12 +115,11 @@ impl Session {
     }
 }
 
-fn spi_info(link: &str, spi: &Spi) -> Info {
-    let geometry = flashwire_plan::FlashDevice::geometry(&spi.chip);
+fn spi_info(link: &str, part: String, known: bool, geometry: &Geometry, spi: SpiInfo) -> Info {
     Info {
         link: link.to_owned(),
-        part: spi.part(),
-        known: !spi.chip.definition().names.is_empty(),
+        part,
+        known,
         flash: geometry.range.clone(),
         size_known: true,
         erase_units: erase_units(geometry),
@@ -117,7 +128,7 @@ fn spi_info(link: &str, spi: &Spi) -> Info {
         unique_id: None,
         read_protected: false,
         stm32: None,
-        spi: Some(spi.info()),
+        spi: Some(spi),
     }
 }
 

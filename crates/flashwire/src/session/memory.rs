@@ -30,7 +30,9 @@ impl Session {
     pub(super) fn stm32(&mut self) -> Result<&mut Target, Error> {
         match &mut self.device {
             Device::Stm32(target) => Ok(target),
-            Device::Spi(_) => Err(not_for("a SPI NOR chip", "of microcontrollers")),
+            Device::Spi(_) | Device::Nfd(_) => {
+                Err(not_for("a SPI NOR chip", "of microcontrollers"))
+            }
         }
     }
 

@@ -8,6 +8,7 @@
 mod info;
 mod install;
 mod memory;
+mod nfd;
 pub(crate) mod open;
 mod options;
 mod protection;
@@ -29,6 +30,7 @@ use flashwire_sim::SimLink;
 
 pub use info::{Info, Stm32Info};
 pub use memory::Checksum;
+pub use nfd::{PinOutput, parse_pin_output};
 pub use open::{OpenOptions, Speed, reset_by_lines};
 pub use protection::{Protection, WriteProtect};
 pub use regions::{RegionContent, image_of_regions};
@@ -66,6 +68,7 @@ pub struct Session {
 enum Device {
     Stm32(Box<stm32::Target>),
     Spi(Box<spi::Spi>),
+    Nfd(Box<nfd::Nfd>),
 }
 
 impl Device {
@@ -73,6 +76,7 @@ impl Device {
         match self {
             Self::Stm32(target) => &mut **target,
             Self::Spi(spi) => &mut spi.chip,
+            Self::Nfd(nfd) => &mut nfd.chip,
         }
     }
 
@@ -81,6 +85,7 @@ impl Device {
         match self {
             Self::Stm32(_) => 1,
             Self::Spi(spi) => spi.repeat_read,
+            Self::Nfd(nfd) => nfd.repeat_read,
         }
     }
 }
@@ -244,6 +249,7 @@ impl Session {
         let ended = match device {
             Device::Stm32(_) => Ok(()),
             Device::Spi(spi) => spi.close(),
+            Device::Nfd(nfd) => nfd.close(),
         };
         drop(clock);
         open::close_bench(bench)?;
@@ -326,7 +332,7 @@ impl Session {
     fn pass_on_warnings(&mut self, watcher: &mut dyn Watcher) {
         let warnings = match &mut self.device {
             Device::Stm32(target) => target.loader_mut().link_mut().take_warnings(),
-            Device::Spi(_) => self.clock.borrow_mut().take_warnings(),
+            Device::Spi(_) | Device::Nfd(_) => self.clock.borrow_mut().take_warnings(),
         };
         warnings.iter().for_each(|warning| watcher.warn(warning));
     }
@@ -335,13 +341,17 @@ impl Session {
     fn read_protected(&self) -> bool {
         match &self.device {
             Device::Stm32(target) => target.identity().read_protected,
-            Device::Spi(_) => false,
+            Device::Spi(_) | Device::Nfd(_) => false,
         }
     }
 
     /// An error on this session's port.
     fn on_port(&self, problem: impl Into<Problem>) -> Error {
-        Error::from(problem.into()).on(self.port.clone(), self.link.clone())
+        let problem = match (&self.device, problem.into()) {
+            (Device::Nfd(nfd), Problem::Plan(error)) => nfd.explained(error),
+            (_, problem) => problem,
+        };
+        Error::from(problem).on(self.port.clone(), self.link.clone())
     }
 
     /// A run that only looked ended early.

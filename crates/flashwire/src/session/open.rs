@@ -141,6 +141,7 @@ impl Session {
             Method::Stm32 => Self::open_stm32(options, Interface::UART, watcher),
             Method::Stm32I2c => Self::open_stm32(options, Interface::I2C, watcher),
             Method::Serprog => Self::open_spi(options, watcher),
+            Method::Nfd => Self::open_nfd(options, watcher),
         }
     }
 
@@ -234,14 +235,18 @@ pub(crate) fn method(port: &Port) -> Result<Method, Error> {
         // Opening it will say what is wrong with it.
         return Ok(Method::default());
     };
-    if let Some(method) = port.method.filter(|method| method.word() != word) {
+    let known = Method::ALL.into_iter().find(|method| method.word() == word);
+    if let Some(method) = port.method.filter(|&method| Some(method) != known) {
+        // A programmer's wire is the same for both protocols; what it answers is its affair.
+        if method.is_of_a_programmer() && known.is_some_and(Method::is_of_a_programmer) {
+            return Ok(method);
+        }
         return Err(PortError::Elsewhere {
             method: method.word(),
             place: port.place.to_string(),
         }
         .into());
     }
-    let known = Method::ALL.into_iter().find(|method| method.word() == word);
     known.ok_or_else(|| {
         let word = word.to_owned();
         PortError::Reserved { word }.into()

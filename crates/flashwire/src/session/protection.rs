@@ -78,7 +78,7 @@ impl Session {
         if let Some(known) = &self.protection {
             return Ok(known.clone());
         }
-        if let Device::Spi(_) = &self.device {
+        if let Device::Spi(_) | Device::Nfd(_) = &self.device {
             let protection = self.ask_spi_protection()?;
             self.protection = Some(protection.clone());
             return Ok(protection);
@@ -206,8 +206,8 @@ impl Session {
     /// As [`readout_unprotect`](Self::readout_unprotect) and
     /// [`write_unprotect`](Self::write_unprotect).
     pub fn unprotect(&mut self, watcher: &mut dyn Watcher) -> Result<(), Error> {
-        if let Device::Spi(_) = &self.device {
-            return self.lift_protection();
+        if let Device::Spi(_) | Device::Nfd(_) = &self.device {
+            return self.lift_protection(watcher);
         }
         if self.protection()?.read {
             self.readout_unprotect(watcher)?;
@@ -236,7 +236,7 @@ impl Session {
             return Ok(());
         }
         Err(self.on_port(match self.device {
-            Device::Spi(_) => Problem::ChipProtected,
+            Device::Spi(_) | Device::Nfd(_) => Problem::ChipProtected,
             Device::Stm32(_) => Problem::WriteProtected { ranges },
         }))
     }

@@ -6,14 +6,16 @@ use std::rc::Rc;
 
 use flashwire_client::serprog;
 use flashwire_client::spinor::{
-    Addressing, Chip, Definition, Parts, Programming, SavedStatus, Voltage,
+    self, Addressing, Chip, Definition, Parts, Programming, SavedStatus, Voltage,
 };
 use flashwire_link::{Link, Settings};
-use flashwire_plan::FlashDevice;
+use flashwire_plan::{EraseKind, FlashDevice};
 
+use super::nfd::PinOutput;
 use super::open::{DEFAULT_BAUD, open_place, wrapped};
 use super::{Device, OpenOptions, Protection, Session, Speed};
 use crate::error::{Error, Problem};
+use crate::port::Method;
 use crate::watch::Watcher;
 
 /// How to reach a chip behind a SPI programmer.
@@ -25,8 +27,10 @@ pub struct SpiOptions {
     /// SPI clock, in Hz: the programmer takes the highest that is not above it. `None` leaves it
     /// as it is.
     pub spi_hz: Option<u32>,
-    /// Chip select line. `None` leaves it as it is.
+    /// Chip select line; an Arduino's pin behind nfd's sketch. `None` leaves it as it is.
     pub chip_select: Option<u8>,
+    /// Pins of an Arduino with nfd's sketch that are made outputs. Other programmers have none.
+    pub outputs: Vec<PinOutput>,
     /// Everything that is read is read so often, and believed only if it is the same each time; 0
     /// and 1 are once.
     pub repeat_read: u32,
@@ -36,6 +40,8 @@ pub struct SpiOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SpiInfo {
+    /// How the programmer is talked to.
+    pub method: Method,
     /// What the programmer calls itself.
     pub programmer: Option<String>,
     /// The SPI clock, in Hz, if it is known.
@@ -72,6 +78,9 @@ pub struct SpiStatus {
     pub sr1: u8,
     /// Status register 2, of chips that are known to have one.
     pub sr2: Option<u8>,
+    /// What the chip answers to 15h, where the programmer asks that by itself: status register 3 of
+    /// chips that have one.
+    pub sr3: Option<u8>,
     /// Whether part of the chip, or all of it, is protected.
     pub is_protected: bool,
 }
@@ -96,7 +105,7 @@ pub struct SpiPart {
 /// The table of SPI NOR chips: for parts that do not describe themselves, and for names.
 pub fn spi_parts() -> Vec<SpiPart> {
     let table = Parts::built_in();
-    let row = |part: &flashwire_client::spinor::Part| {
+    let row = |part: &spinor::Part| {
         let units = part.erases.iter().filter(|erase| !erase.is_chip);
         let mut erase_bytes: Vec<u64> = units
             .flat_map(|erase| erase.runs.iter().map(|(_, unit_bytes, _)| *unit_bytes))
@@ -140,55 +149,27 @@ impl Spi {
 
     /// What the chip is called, in a few words.
     pub(super) fn part(&self) -> String {
-        let names = &self.definition().names;
-        match &names[..] {
-            [] => {
-                let id = id_of(&self.chip.identity().answers.rdid).iter().take(3);
-                let id: String = id.map(|byte| format!("{byte:02x}")).collect();
-                format!("SPI NOR chip {id}")
-            }
-            [name] => name.clone(),
-            [first, second] => format!("{first} or {second}"),
-            [first, others @ ..] => format!("{first} or one of {} like it", others.len()),
-        }
+        part_name(&self.definition().names, self.id())
     }
 
-    /// What to call the chip in a file name: vendor and model, or vendor and id where several parts
-    /// have it.
     pub(super) fn file_name(&self) -> String {
-        match &self.definition().names[..] {
-            [] => self.part(),
-            [name] => name.clone(),
-            [first, ..] => {
-                let vendor = first.split(' ').next().unwrap_or(first);
-                let id = id_of(&self.chip.identity().answers.rdid).iter().take(3);
-                let id: String = id.map(|byte| format!("{byte:02x}")).collect();
-                format!("{vendor} {id}")
-            }
-        }
+        file_name(&self.definition().names, self.id())
     }
 
-    /// The supply voltage, if the programmer's own would be too much for the chip.
+    fn id(&self) -> &[u8] {
+        id_of(&self.chip.identity().answers.rdid)
+    }
+
     fn low_voltage(&self) -> Option<Voltage> {
-        let voltage = self.definition().voltage?;
-        (voltage.max_mv < PROGRAMMER_LEAST_MV).then_some(voltage)
+        low_voltage(self.definition().voltage)
     }
 
     pub(super) fn info(&self) -> SpiInfo {
         let definition = self.definition();
         let voltage = definition.voltage;
-        let kinds = FlashDevice::geometry(&self.chip).erase_kinds.iter();
-        let erases = kinds.zip(&definition.erases).map(|(kind, erase)| {
-            let mut units: Vec<u64> = erase.runs.iter().map(|(_, unit, _)| *unit).collect();
-            units.dedup();
-            let unit_bytes = match units[..] {
-                [unit_bytes] => unit_bytes,
-                _ => 0,
-            };
-            let typical_ms = erase.time.typical.as_millis() as u64;
-            (kind.name.clone(), unit_bytes, typical_ms)
-        });
+        let kinds = &FlashDevice::geometry(&self.chip).erase_kinds;
         SpiInfo {
+            method: Method::Serprog,
             programmer: self
                 .programmer
                 .name
@@ -197,12 +178,12 @@ impl Spi {
             spi_hz: self.programmer.spi_hz,
             ahead: self.programmer.pipelined,
             extensions: self.programmer.extensions.is_some(),
-            id: id_of(&self.chip.identity().answers.rdid).to_vec(),
+            id: self.id().to_vec(),
             names: definition.names.clone(),
             has_sfdp: definition.has_sfdp,
             voltage_mv: voltage.map(|voltage| (voltage.min_mv, voltage.max_mv)),
             page_bytes: definition.page_bytes() as u64,
-            erases: erases.collect(),
+            erases: erases_of(kinds),
             addressing: match definition.addressing {
                 Addressing::Three => "three bytes",
                 Addressing::Four => "four bytes",
@@ -217,6 +198,28 @@ impl Spi {
         }
     }
 
+    fn status(&mut self) -> Result<SpiStatus, spinor::Error> {
+        let protection = self.chip.protection()?;
+        Ok(SpiStatus {
+            sr1: protection.sr1,
+            sr2: protection.sr2,
+            sr3: None,
+            is_protected: protection.is_on(),
+        })
+    }
+
+    fn is_protected(&mut self) -> Result<bool, spinor::Error> {
+        // These lock themselves whenever power comes; nobody decided it.
+        Ok(!self.definition().is_protected_by_birth && self.chip.protection()?.is_on())
+    }
+
+    /// Lifts the protection until the session is closed.
+    fn lift_protection(&mut self) -> Result<(), Problem> {
+        let saved = self.chip.unprotect()?;
+        self.saved = self.saved.take().or(saved);
+        Ok(())
+    }
+
     /// Puts back what was changed for the session, and lets the chip and the pins go.
     pub(super) fn close(mut self) -> Result<(), Problem> {
         let restored = match self.saved.take() {
@@ -226,6 +229,69 @@ impl Spi {
         let closed = self.chip.close();
         Ok(restored.and(closed)?)
     }
+}
+
+/// What a chip is called, in a few words.
+pub(super) fn part_name(names: &[String], id: &[u8]) -> String {
+    match names {
+        [] if id.is_empty() => "a SPI NOR chip that is not known".to_owned(),
+        [] => format!("SPI NOR chip {}", digits(id)),
+        [name] => name.clone(),
+        [first, second] => format!("{first} or {second}"),
+        [first, others @ ..] => format!("{first} or one of {} like it", others.len()),
+    }
+}
+
+/// What to call a chip in a file name: vendor and model, or vendor and id where several parts have
+/// it.
+pub(super) fn file_name(names: &[String], id: &[u8]) -> String {
+    match names {
+        [first, _, ..] => {
+            let vendor = first.split(' ').next().unwrap_or(first);
+            format!("{vendor} {}", digits(id))
+        }
+        _ => part_name(names, id),
+    }
+}
+
+/// The bytes of an id that all tables have.
+fn digits(id: &[u8]) -> String {
+    id.iter()
+        .take(ID_BYTES)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// A supply voltage, if the programmer's own would be too much for it.
+pub(super) fn low_voltage(voltage: Option<Voltage>) -> Option<Voltage> {
+    voltage.filter(|voltage| voltage.max_mv < PROGRAMMER_LEAST_MV)
+}
+
+pub(super) fn warn_of_voltage(part: &str, voltage: Voltage, watcher: &mut dyn Watcher) {
+    let Voltage { min_mv, max_mv } = voltage;
+    watcher.warn(&format!(
+        "{part} runs on {}: the 3.3 V of an ordinary programmer can destroy it",
+        volts(min_mv, max_mv)
+    ));
+}
+
+/// The ways to erase: what each is called, the size of its unit (0 where units differ) and the
+/// typical time of one, in milliseconds.
+pub(super) fn erases_of(kinds: &[EraseKind]) -> Vec<(String, u64, u64)> {
+    let of_kind = |kind: &EraseKind| {
+        let mut units: Vec<u64> = kind.runs.iter().map(|run| run.unit_bytes).collect();
+        units.dedup();
+        let unit_bytes = match units[..] {
+            [unit_bytes] => unit_bytes,
+            _ => 0,
+        };
+        let typical_ms = kind
+            .runs
+            .first()
+            .map_or(0, |run| run.time.as_millis() as u64);
+        (kind.name.clone(), unit_bytes, typical_ms)
+    };
+    kinds.iter().map(of_kind).collect()
 }
 
 impl Session {
@@ -248,8 +314,13 @@ impl Session {
             chip: part,
             spi_hz,
             chip_select,
+            outputs,
             repeat_read,
         } = options.spi;
+        if !outputs.is_empty() {
+            let what = "--pin is for Arduinos with nfd's sketch; serprog has no such command";
+            return Err(Problem::Usage(what.to_owned()).into());
+        }
         let talk = serprog::Options {
             spi_hz,
             chip_select,
@@ -262,9 +333,9 @@ impl Session {
         let client = client?;
         let programmer = client.identity().clone();
         let is_named = part.is_some();
-        let choice = flashwire_client::spinor::Options {
+        let choice = spinor::Options {
             name: part,
-            ..flashwire_client::spinor::Options::default()
+            ..spinor::Options::default()
         };
         let chip = Chip::open(Box::new(client), &Parts::built_in(), choice);
         let chip = chip.map_err(|error| on_port(error.into()))?;
@@ -275,12 +346,8 @@ impl Session {
             repeat_read,
             saved: None,
         };
-        if let Some(Voltage { min_mv, max_mv }) = spi.low_voltage() {
-            watcher.warn(&format!(
-                "{} runs on {}: the 3.3 V of an ordinary programmer can destroy it",
-                spi.part(),
-                volts(min_mv, max_mv)
-            ));
+        if let Some(voltage) = spi.low_voltage() {
+            warn_of_voltage(&spi.part(), voltage, watcher);
         }
         Ok(Self {
             port,
@@ -297,14 +364,25 @@ impl Session {
         })
     }
 
-    /// The chip behind a programmer.
+    /// What the chip behind a programmer is called.
+    pub(super) fn chip_part(&self) -> String {
+        match &self.device {
+            Device::Stm32(target) => target.identity().part.name.clone(),
+            Device::Spi(spi) => spi.part(),
+            Device::Nfd(nfd) => nfd.part(),
+        }
+    }
+
+    /// How the chip describes itself: its SFDP tables, as far as they were read. Empty if it does
+    /// not.
     ///
     /// # Errors
-    /// What is there is none: the operation does not exist for it.
-    pub(super) fn spi(&mut self) -> Result<&mut Spi, Error> {
-        match &mut self.device {
-            Device::Spi(spi) => Ok(spi),
-            Device::Stm32(_) => Err(not_for("an STM32", "of SPI NOR chips behind a programmer")),
+    /// There is no such chip, or its programmer cannot ask it.
+    pub fn spi_sfdp(&mut self) -> Result<Vec<u8>, Error> {
+        match &self.device {
+            Device::Spi(spi) => Ok(spi.info().sfdp),
+            Device::Nfd(_) => Err(self.on_port(Problem::NoRawSpi)),
+            Device::Stm32(_) => Err(no_chip()),
         }
     }
 
@@ -313,13 +391,12 @@ impl Session {
     /// # Errors
     /// There is no such chip, or the link failed.
     pub fn spi_status(&mut self) -> Result<SpiStatus, Error> {
-        let protection = self.spi()?.chip.protection();
-        let protection = protection.map_err(|error| self.on_port(error))?;
-        Ok(SpiStatus {
-            sr1: protection.sr1,
-            sr2: protection.sr2,
-            is_protected: protection.is_on(),
-        })
+        let status = match &mut self.device {
+            Device::Spi(spi) => spi.status().map_err(Problem::from),
+            Device::Nfd(nfd) => nfd.status().map_err(Problem::from),
+            Device::Stm32(_) => return Err(no_chip()),
+        };
+        status.map_err(|problem| self.on_port(problem))
     }
 
     /// Protects all of a SPI NOR chip against erasing and writing. Returns the registers after it.
@@ -327,8 +404,12 @@ impl Session {
     /// # Errors
     /// The chip does not take it, there is no such chip, or the link failed.
     pub fn spi_protect(&mut self) -> Result<SpiStatus, Error> {
-        let done = self.spi()?.chip.protect();
-        done.map_err(|error| self.on_port(error))?;
+        let done = match &mut self.device {
+            Device::Spi(spi) => spi.chip.protect().map_err(Problem::from),
+            Device::Nfd(nfd) => nfd.chip.protect().map_err(Problem::from),
+            Device::Stm32(_) => return Err(no_chip()),
+        };
+        done.map_err(|problem| self.on_port(problem))?;
         self.protection = None;
         self.spi_status()
     }
@@ -338,20 +419,24 @@ impl Session {
     /// # Errors
     /// As [`spi_protect`](Self::spi_protect).
     pub fn spi_unprotect(&mut self) -> Result<SpiStatus, Error> {
-        let done = self.spi()?.chip.unprotect();
-        done.map_err(|error| self.on_port(error))?;
+        let done = match &mut self.device {
+            Device::Spi(spi) => spi.chip.unprotect().map(drop).map_err(Problem::from),
+            Device::Nfd(nfd) => nfd.chip.unprotect().map(drop).map_err(Problem::from),
+            Device::Stm32(_) => return Err(no_chip()),
+        };
+        done.map_err(|problem| self.on_port(problem))?;
         self.protection = None;
         self.spi_status()
     }
 
     /// Lifts the protection until the session is closed.
-    pub(super) fn lift_protection(&mut self) -> Result<(), Error> {
-        let spi = self.spi()?;
-        let lifted = spi.chip.unprotect();
-        match lifted {
-            Ok(saved) => spi.saved = spi.saved.take().or(saved),
-            Err(error) => return Err(self.on_port(error)),
-        }
+    pub(super) fn lift_protection(&mut self, watcher: &mut dyn Watcher) -> Result<(), Error> {
+        let lifted = match &mut self.device {
+            Device::Spi(spi) => spi.lift_protection(),
+            Device::Nfd(nfd) => nfd.lift_protection(watcher),
+            Device::Stm32(_) => return Err(no_chip()),
+        };
+        lifted.map_err(|problem| self.on_port(problem))?;
         self.protection = None;
         Ok(())
     }
@@ -360,28 +445,30 @@ impl Session {
     /// stand for on which chip.
     pub(super) fn ask_spi_protection(&mut self) -> Result<Protection, Error> {
         let all = self.flash_range();
-        let spi = self.spi()?;
-        // These lock themselves whenever power comes; nobody decided it.
-        let is_on = !spi.definition().is_protected_by_birth && {
-            let protection = spi.chip.protection();
-            protection.map_err(|error| self.on_port(error))?.is_on()
+        let is_on = match &mut self.device {
+            Device::Spi(spi) => spi.is_protected().map(Some).map_err(Problem::from),
+            Device::Nfd(nfd) => nfd.is_protected().map_err(Problem::from),
+            Device::Stm32(_) => return Err(no_chip()),
         };
+        let is_on = is_on.map_err(|problem| self.on_port(problem))?;
         Ok(Protection {
             read: false,
-            write: Some(is_on.then_some(all).into_iter().collect()),
+            write: is_on.map(|is_on| is_on.then_some(all).into_iter().collect()),
         })
     }
 
     /// Refuses to change a chip that the programmer's voltage may destroy, unless the user has said
     /// which part it is.
     pub(super) fn check_voltage(&mut self) -> Result<(), Error> {
-        let Device::Spi(spi) = &self.device else {
-            return Ok(());
+        let (voltage, is_named, names) = match &self.device {
+            Device::Spi(spi) => (spi.low_voltage(), spi.is_named, &spi.definition().names[..]),
+            Device::Nfd(nfd) => (nfd.low_voltage(), nfd.is_named, nfd.names()),
+            Device::Stm32(_) => return Ok(()),
         };
-        match spi.low_voltage() {
-            Some(Voltage { min_mv, max_mv }) if !spi.is_named => {
-                let part = spi.part();
-                let models = spi.definition().names.first();
+        match voltage {
+            Some(Voltage { min_mv, max_mv }) if !is_named => {
+                let part = self.chip_part();
+                let models = names.first();
                 let model = models.and_then(|name| name.split_once(' '));
                 let problem = Problem::LowVoltage {
                     part,
@@ -419,9 +506,14 @@ fn volts(min_mv: u32, max_mv: u32) -> String {
 }
 
 /// The link and its settings, as a person reads them.
-fn place(link: &Rc<RefCell<dyn Link>>) -> String {
+pub(super) fn place(link: &Rc<RefCell<dyn Link>>) -> String {
     let link = link.borrow();
     format!("{} ({})", link.name(), link.settings())
+}
+
+/// There is no chip behind a programmer.
+fn no_chip() -> Error {
+    not_for("an STM32", "of SPI NOR chips behind a programmer")
 }
 
 /// An operation that what is there does not have.

@@ -236,7 +236,7 @@ impl Session {
         let image = self.fitting(firmware).map_err(refused)?;
         let geometry = self.device.flash().geometry().clone();
         let mut choice = options.plan;
-        if let Device::Spi(_) = &self.device {
+        if let Device::Spi(_) | Device::Nfd(_) = &self.device {
             // Erasing is what takes time here, and wears the chip out: what is there already stays.
             choice.only_changed |= choice.erase == EraseChoice::Touched;
         }
@@ -274,6 +274,10 @@ impl Session {
             self.check_accessible(Access::Write)?;
         }
         self.check_voltage()?;
+        if let Device::Nfd(nfd) = &self.device {
+            nfd.check_changeable(everything)
+                .map_err(|error| self.on_port(error))?;
+        }
         let Device::Stm32(target) = &self.device else {
             return Ok(());
         };
@@ -348,7 +352,7 @@ impl Session {
             let families = families.iter().map(|&id| families::name(id));
             return Err(Problem::WrongFamily {
                 families: families.collect::<Vec<_>>().join(", "),
-                part: self.spi()?.part(),
+                part: self.chip_part(),
             }
             .into());
         }
@@ -357,6 +361,10 @@ impl Session {
         };
         let flash = self.flash_range();
         let (image_bytes, flash_bytes) = (image.total_bytes(), flash.end - flash.start);
+        if let (Device::Nfd(nfd), false) = (&self.device, image.is_placed()) {
+            // Whether it is as large as the chip nobody can tell.
+            nfd.check_known().map_err(|error| self.on_port(error))?;
+        }
         if !image.is_placed() && image_bytes != flash_bytes {
             return Err(Problem::ImageSize {
                 image_bytes,
@@ -400,6 +408,7 @@ impl Session {
                 format!("{}{}", identity.part.name, id.unwrap_or_default())
             }
             Device::Spi(spi) => spi.file_name(),
+            Device::Nfd(nfd) => nfd.file_name(),
         };
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
