@@ -97,7 +97,9 @@ fn nfd_samples() -> Vec<Error> {
             waited: seconds(8),
         })
         .during("erasing"),
-        nfd(nfd::Error::BeyondReach { address: 0x100_0000 }),
+        nfd(nfd::Error::BeyondReach {
+            address: 0x100_0000,
+        }),
         nfd(nfd::Error::Unsuitable {
             reason: "it is not programmed in pages of 256 bytes",
         }),

@@ -136,10 +136,12 @@ impl Nfd {
         let status = self.chip.protection()?;
         let status = status.ok_or(NfdError::ProtectionUnknown)?;
         let [sr1, sr2, sr3] = status.registers;
+        // Nobody drives the line for a register that the chip has not.
+        let known = |register| Some(register).filter(|&register| register != 0xFF);
         Ok(SpiStatus {
             sr1,
-            sr2: Some(sr2),
-            sr3: Some(sr3),
+            sr2: known(sr2),
+            sr3: known(sr3),
             is_protected: status.is_protected,
         })
     }
