@@ -22,18 +22,13 @@ struct Job {
 const JOBS: [Job; 3] = [
     Job {
         image: "sums",
-        what: "computes at 72 MHz without a pause",
-        run: |board| {
-            board
-                .machine
-                .run_for(Time::SECOND * 8)
-                .expect("it computes")
-        },
+        what: "computes without a pause",
+        run: |board| run_for(board, 8),
     },
     Job {
         image: "tour",
-        what: "feeds both watchdogs all the time: two of three instructions write to a peripheral",
-        run: |board| board.machine.run_for(Time::SECOND * 8).expect("it goes on"),
+        what: "feeds both watchdogs all the time",
+        run: |board| run_for(board, 8),
     },
     Job {
         image: "echo",
@@ -41,6 +36,28 @@ const JOBS: [Job; 3] = [
         run: echo,
     },
 ];
+
+/// The loops of `loops`, by the number that chooses each.
+const LOOPS: [(u32, &str); 11] = [
+    (0, "feeds the watchdog all the time"),
+    (1, "toggles a pin as fast as it can"),
+    (2, "toggles a pin through its bit-band alias"),
+    (3, "waits for a pin"),
+    (4, "exchanges bytes over SPI at 9 MHz, polled"),
+    (5, "waits for a character"),
+    (6, "waits by the count of a timer"),
+    (7, "waits for a timer's flag, 100000 times a second"),
+    (8, "waits for SysTick's flag"),
+    (9, "waits for the USB"),
+    (10, "sleeps, and is woken 10000 times a second"),
+];
+
+fn run_for(board: &mut Board, seconds: u64) {
+    board
+        .machine
+        .run_for(Time::SECOND * seconds)
+        .expect("it goes on");
+}
 
 fn echo(board: &mut Board) {
     const BYTES: usize = 1 << 20;
@@ -60,21 +77,29 @@ pub(crate) fn run() -> bool {
     let mut kept = true;
     for job in &JOBS {
         let mut board = board(job.image);
-        let before = processor_seconds();
-        (job.run)(&mut board);
-        let took = processor_seconds() - before;
-        let cpu = board.machine.cpu();
-        let ratio = cpu.now().as_seconds() / took;
-        println!(
-            "| `{}`: {} | {:.2} | {took:.2} | {:.0} | {ratio:.2} |",
-            job.image,
-            job.what,
-            cpu.now().as_seconds(),
-            cpu.instructions() as f64 / took / 1e6,
-        );
-        kept &= ratio >= REAL_TIME;
+        kept &= measure(job.image, job.what, &mut board, job.run);
+    }
+    for (number, what) in LOOPS {
+        let mut board = board("loops");
+        board.machine.chip_mut().sram_mut()[..4].copy_from_slice(&u32::to_le_bytes(number));
+        kept &= measure("loops", what, &mut board, |board| run_for(board, 4));
     }
     kept
+}
+
+/// Prints a row; whether the job keeps up with real time.
+fn measure(image: &str, what: &str, board: &mut Board, run: fn(&mut Board)) -> bool {
+    let before = processor_seconds();
+    run(board);
+    let took = processor_seconds() - before;
+    let cpu = board.machine.cpu();
+    let emulated = cpu.now().as_seconds();
+    let ratio = emulated / took;
+    println!(
+        "| `{image}`: {what} | {emulated:.2} | {took:.2} | {:.0} | {ratio:.2} |",
+        cpu.instructions() as f64 / took / 1e6,
+    );
+    ratio >= REAL_TIME
 }
 
 fn board(name: &str) -> Board {

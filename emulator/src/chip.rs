@@ -345,10 +345,11 @@ impl Chip {
             self.complain_of_gate(now, pc, block);
             return Ok(0);
         }
+        let changes_state = self.reading_changes_state(block, offset & !3);
         let word = self
             .read_block(block, offset & !3, now)
             .ok_or_else(|| unknown(pc, address, block, AccessKind::Read))?;
-        if block.reading_changes_state() {
+        if changes_state {
             self.refresh(block, now);
         }
         Ok(word >> (8 * (address & 3)) & width.mask())
@@ -483,7 +484,7 @@ impl Chip {
         if let Some(source) = block.source() {
             self.stale |= 1 << source.index();
         }
-        if self.exti.watches_edges() {
+        if block.moves_lines() && self.exti.watches_edges() {
             self.stale |= 1 << Source::Exti.index();
         }
         self.serve_dma(now);

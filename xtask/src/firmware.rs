@@ -101,6 +101,15 @@ const FIRMWARE: &[Firmware] = &[
     },
     Firmware {
         folder: "firmware/guests",
+        program: "loops",
+        features: "",
+        target: "thumbv7m-none-eabi",
+        image: "emulator/tests/guests/loops.hex",
+        format: Format::IntelHex,
+        bundled: None,
+    },
+    Firmware {
+        folder: "firmware/guests",
         program: "sums",
         features: "",
         target: "thumbv7m-none-eabi",

@@ -168,13 +168,27 @@ impl Block {
         )
     }
 
-    /// Whether a read can change an interrupt, a DMA request or a moment that is waited for.
-    pub(super) fn reading_changes_state(self) -> bool {
-        matches!(self, Self::Spi(_) | Self::Usart(_) | Self::Adc(_))
+    /// Whether an access can change the level of a line of EXTI.
+    pub(super) fn moves_lines(self) -> bool {
+        matches!(
+            self,
+            Self::Gpio(_) | Self::Afio | Self::Exti | Self::Usb | Self::Rtc
+        )
     }
 }
 
 impl Chip {
+    /// Whether a read of the register of `block` at `offset` can change an interrupt, a DMA request
+    /// or a moment that is waited for. Status registers are read over and over; they do so only if
+    /// the read ends an overrun of a SPI (section 25.3.10).
+    pub(super) fn reading_changes_state(&self, block: Block, offset: u32) -> bool {
+        match (block, offset) {
+            (Block::Spi(index), 0x08) => self.spis[index].is_overrun(),
+            (Block::Spi(_), 0x0c) | (Block::Usart(_), 0x04) | (Block::Adc(_), 0x4c) => true,
+            _ => false,
+        }
+    }
+
     /// Reads the register of `block` at `offset`, a multiple of four; None if it is not in the
     /// model.
     pub(super) fn read_block(&mut self, block: Block, offset: u32, now: Time) -> Option<u32> {

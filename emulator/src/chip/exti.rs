@@ -32,8 +32,31 @@ pub(super) struct Exti {
     remap: u32,
     /// AFIO_EXTICR1 to 4: four bits a line.
     sources: u64,
+    /// The same the other way round: the lines of each port.
+    lines_of_ports: LinesOfPorts,
     /// AFIO_MAPR2.
     remap2: u32,
+}
+
+/// Which lines are wired to each port.
+#[derive(Debug)]
+struct LinesOfPorts([(Port, u32); 5]);
+
+impl LinesOfPorts {
+    /// As AFIO_EXTICR1 to 4 say it: section 9.4.3.
+    fn of(sources: u64) -> Self {
+        Self([Port::A, Port::B, Port::C, Port::D, Port::E].map(|port| {
+            let is_wired = |line: &u32| sources >> (4 * line) & 15 == port as u64;
+            let lines = (0..16).filter(is_wired);
+            (port, lines.fold(0, |lines, line| lines | 1 << line))
+        }))
+    }
+}
+
+impl Default for LinesOfPorts {
+    fn default() -> Self {
+        Self::of(0)
+    }
 }
 
 impl Exti {
@@ -89,6 +112,7 @@ impl Exti {
                 let shift = 4 * (offset - 8);
                 let field = u64::from(value & 0xffff) << shift;
                 self.sources = self.sources & !(0xffff << shift) | field;
+                self.lines_of_ports = LinesOfPorts::of(self.sources);
             }
             0x1c => self.remap2 = value,
             _ => return Err(Refusal::Unknown),
@@ -105,6 +129,7 @@ impl Exti {
         self.event_output = 0;
         self.remap = 0;
         self.sources = 0;
+        self.lines_of_ports = LinesOfPorts::of(self.sources);
         self.remap2 = 0;
     }
 
@@ -129,15 +154,10 @@ impl Exti {
     /// Looks at the pins (`inputs` of a port) and the other lines (`others`, bits 16 to 18).
     pub(super) fn look(&mut self, inputs: impl Fn(Port) -> u32, others: u32) {
         let mut levels = others & LINES & !0xffff;
-        for line in 0..16 {
-            let port = match self.sources >> (4 * line) & 15 {
-                0 => Port::A,
-                1 => Port::B,
-                2 => Port::C,
-                3 => Port::D,
-                _ => Port::E,
-            };
-            levels |= inputs(port) & 1 << line;
+        for (port, lines) in self.lines_of_ports.0 {
+            if lines != 0 {
+                levels |= inputs(port) & lines;
+            }
         }
         let rose = levels & !self.levels & self.rising;
         let fell = !levels & self.levels & self.falling;

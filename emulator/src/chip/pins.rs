@@ -91,8 +91,14 @@ struct Registers {
     lock: u32,
     /// How far the lock sequence has come.
     lock_step: u8,
-    /// Levels that the world outside gives, where it does.
-    outside: [Option<bool>; 16],
+    /// Pins that the world outside drives, and where it drives them high.
+    driven_outside: u16,
+    high_outside: u16,
+    /// Kinds of pins, as the configuration has them: outputs of both stages and of the lower one
+    /// alone, and inputs with a resistor.
+    push_pull: u16,
+    open_drain: u16,
+    pulled: u16,
 }
 
 impl Default for Registers {
@@ -103,7 +109,11 @@ impl Default for Registers {
             output: 0,
             lock: 0,
             lock_step: 0,
-            outside: [None; 16],
+            driven_outside: 0,
+            high_outside: 0,
+            push_pull: 0,
+            open_drain: 0,
+            pulled: 0,
         }
     }
 }
@@ -132,14 +142,11 @@ impl Registers {
 
     /// IDR. What floats reads as low.
     fn input(&self) -> u32 {
-        (0..16).fold(0, |word, number| {
-            let outside = self.outside[usize::from(number)];
-            let level = match self.drive(number) {
-                Drive::Push(level) => level,
-                drive => outside.unwrap_or(drive.level(false)),
-            };
-            word | u32::from(level) << number
-        })
+        let pushed_low = self.open_drain & !self.output;
+        let pushed = self.push_pull & self.output;
+        let outside = self.high_outside & self.driven_outside & !self.push_pull & !pushed_low;
+        let pulled = self.pulled & self.output & !self.driven_outside;
+        u32::from(pushed | outside | pulled)
     }
 
     fn read(&self, offset: u32) -> Option<u32> {
@@ -180,6 +187,16 @@ impl Registers {
                     self.configuration & !(15 << (4 * number)) | nibble << (4 * number);
             }
         }
+        self.push_pull = self.pins_with(|nibble| nibble & 3 != 0 && nibble >> 2 == 0);
+        self.open_drain = self.pins_with(|nibble| nibble & 3 != 0 && nibble >> 2 == 1);
+        self.pulled = self.pins_with(|nibble| nibble == 0b1000);
+    }
+
+    /// The pins of a kind of configuration.
+    fn pins_with(&self, kind: fn(u8) -> bool) -> u16 {
+        (0..16).fold(0, |pins, number| {
+            pins | u16::from(kind(self.nibble(number))) << number
+        })
     }
 
     /// The key has to be written as 1, 0, 1 with the same pins: section 9.2.7.
@@ -215,7 +232,8 @@ impl Pins {
     pub(super) fn reset_port(&mut self, port: Port) {
         let registers = &mut self.ports[port as usize];
         *registers = Registers {
-            outside: registers.outside,
+            driven_outside: registers.driven_outside,
+            high_outside: registers.high_outside,
             ..Registers::default()
         };
     }
@@ -239,7 +257,14 @@ impl Pins {
 
     /// Drives a pin from outside, or lets go of it.
     pub(super) fn set_outside(&mut self, pin: Pin, level: Option<bool>) {
-        self.ports[pin.port as usize].outside[usize::from(pin.number)] = level;
+        let registers = &mut self.ports[pin.port as usize];
+        let bit = 1 << pin.number;
+        registers.driven_outside &= !bit;
+        registers.high_outside &= !bit;
+        if let Some(level) = level {
+            registers.driven_outside |= bit;
+            registers.high_outside |= u16::from(level) << pin.number;
+        }
     }
 
     /// Levels of all pins of a port as IDR shows them.
@@ -310,6 +335,31 @@ mod tests {
         pins.set_outside(Pin::new(Port::C, 1), Some(false));
         pins.set_outside(Pin::new(Port::C, 2), Some(true));
         assert_eq!(pins.read(Port::C, IDR), Some(0b101));
+    }
+
+    #[test]
+    fn idr_shows_what_drives_the_pin_in_every_configuration() {
+        for nibble in 0..16 {
+            for output in [0, 1] {
+                for outside in [None, Some(false), Some(true)] {
+                    let mut pins = Pins::default();
+                    let pin = Pin::new(Port::B, 3);
+                    pins.write(Port::B, CRL, nibble << 12).unwrap();
+                    pins.write(Port::B, ODR, output << 3).unwrap();
+                    pins.set_outside(pin, outside);
+                    let level = match pins.drive(pin) {
+                        Drive::Push(level) => level,
+                        drive => outside.unwrap_or(drive.level(false)),
+                    };
+                    let expected = u32::from(level) << 3;
+                    assert_eq!(
+                        pins.read(Port::B, IDR),
+                        Some(expected),
+                        "{nibble:#x} {output} {outside:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

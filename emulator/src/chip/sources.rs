@@ -106,7 +106,9 @@ impl Block {
 }
 
 impl Chip {
-    /// Looks at a source again.
+    /// Looks at a source again. On its own: inside the loop of its caller, what the rarer sources
+    /// need would be computed ahead each time.
+    #[inline(never)]
     pub(super) fn update(&mut self, source: Source, now: Time) {
         if source == Source::Exti && self.exti.watches_edges() {
             let others = self.internal_lines();
@@ -199,7 +201,10 @@ impl Chip {
     pub(super) fn service_source(&mut self, source: Source, now: Time) {
         match source {
             Source::Dma | Source::Exti => {}
-            Source::Usb => self.usb.service(now),
+            Source::Usb => {
+                self.usb.service(now);
+                self.stale |= 1 << Source::Exti.index();
+            }
             Source::Flash => self.flash.settle(now),
             // A switch of the clock changes everything.
             Source::Rcc => return self.refresh_all(now),

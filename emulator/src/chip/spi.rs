@@ -79,6 +79,11 @@ pub(super) struct Spi {
 }
 
 impl Spi {
+    /// Whether a word was lost and the program has not yet said that it knows.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.overrun != Overrun::None
+    }
+
     pub(super) fn read(&mut self, offset: u32) -> Option<u32> {
         Some(match offset {
             0x00 => self.cr1,
