@@ -20,7 +20,7 @@ const HEAD: &str = "\
 name,chip,bytes,sha256,source_sha256
 ";
 
-/// The whole manifest, of the lines that [`line`] gave.
+/// The whole manifest, of the lines that [`line()`] gave.
 pub(super) fn whole(lines: &[String]) -> String {
     let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
     format!("{HEAD}{lines}")

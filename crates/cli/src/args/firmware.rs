@@ -1,8 +1,11 @@
 //! The commands about the firmware that flashwire brings along.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueHint};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Args, Command, Subcommand, ValueHint};
+use flashwire::firmware;
 
 use super::{ChangeArgs, TargetArgs};
 
@@ -18,7 +21,8 @@ pub(crate) enum FirmwareCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct FirmwareInstallArgs {
-    /// Which image; `flashwire firmware list` shows them
+    /// Which image
+    #[arg(value_parser = ImageName)]
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) change: ChangeArgs,
@@ -28,7 +32,8 @@ pub(crate) struct FirmwareInstallArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct FirmwareExtractArgs {
-    /// Which image; `flashwire firmware list` shows them
+    /// Which image
+    #[arg(value_parser = ImageName)]
     pub(crate) name: String,
     /// Where to put it; `-` is standard output, the extension decides the format [default: NAME.hex]
     #[arg(value_hint = ValueHint::FilePath)]
@@ -36,4 +41,27 @@ pub(crate) struct FirmwareExtractArgs {
     /// The format to write: bin, hex or srec
     #[arg(long, value_name = "F", value_parser = super::format)]
     pub(crate) to: Option<flashwire::Format>,
+}
+
+/// The name of an image: help and completions know them all, and a wrong one is left to the library,
+/// which has its own words for that.
+#[derive(Clone, Debug)]
+struct ImageName;
+
+impl TypedValueParser for ImageName {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let image = |image: &firmware::Bundled| PossibleValue::new(image.name).help(image.what);
+        Some(Box::new(firmware::ALL.iter().map(image)))
+    }
 }
