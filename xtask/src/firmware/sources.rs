@@ -10,8 +10,11 @@ use super::Firmware;
 use crate::hash::sha256_hex;
 use crate::tree::Tree;
 
-/// What cargo reads for every workspace below, and what `crates/*` inherit from.
+/// What `crates/*` inherit from.
 const ROOT_MANIFEST: &str = "Cargo.toml";
+
+/// What cargo reads in every folder below.
+const ROOT_CONFIGURATION: &str = ".cargo/config.toml";
 
 /// Hash of everything that decides what the image is: its workspace with the lock file, the crates
 /// that it takes from this tree, what those inherit, the toolchain, and how it is asked for.
@@ -34,7 +37,10 @@ pub(super) fn hash(root: &Path, tree: &Tree, firmware: &Firmware) -> Result<Stri
 /// Paths of the files that are hashed, in order.
 fn files<'a>(tree: &'a Tree, firmware: &Firmware) -> Result<Vec<&'a str>> {
     let mut folders = vec![format!("{}/", firmware.folder)];
-    let mut single = vec![toolchain(tree, firmware.folder)?.to_owned()];
+    let mut single = vec![
+        ROOT_CONFIGURATION.to_owned(),
+        toolchain(tree, firmware.folder)?.to_owned(),
+    ];
     for name in crates(tree, firmware.folder)? {
         folders.push(format!("crates/{name}/src/"));
         single.push(format!("crates/{name}/Cargo.toml"));
@@ -117,6 +123,7 @@ mod tests {
     #[test]
     fn an_image_is_made_of_its_workspace_the_crates_that_it_takes_and_the_toolchain() {
         let tree = Tree::of(&[
+            (".cargo/config.toml", ""),
             ("Cargo.toml", ""),
             ("crates/device/Cargo.toml", ""),
             ("crates/device/src/lib.rs", ""),
@@ -131,6 +138,7 @@ mod tests {
         assert_eq!(
             files(&tree, &FIRMWARE).unwrap(),
             [
+                ".cargo/config.toml",
                 "crates/device/Cargo.toml",
                 "crates/device/src/lib.rs",
                 "firmware/chip/Cargo.lock",

@@ -45,7 +45,9 @@ fn list(screen: &Screen) -> Result<(), Error> {
         schema: "flashwire/firmware-list/1",
         images: images.collect(),
     };
-    screen.result(&text, &object)
+    screen.result(&text, &object)?;
+    screen.say("into a board: flashwire firmware install NAME -p PORT");
+    Ok(())
 }
 
 /// Writes an image through the bootloader of an STM32, and starts it.
