@@ -126,6 +126,7 @@ pub(crate) struct InfoObject {
     write_protected: Option<Vec<Range>>,
     stm32: Option<Stm32>,
     spi: Option<spi::SpiObject>,
+    arduino: Option<Arduino>,
 }
 
 #[derive(Serialize)]
@@ -143,6 +144,12 @@ struct Stm32 {
     size_from_chip: bool,
     commands: Vec<String>,
     reset: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Arduino {
+    bootloader: String,
+    signature: [u8; 3],
 }
 
 impl InfoObject {
@@ -175,6 +182,10 @@ impl InfoObject {
             write_protected: ranges(protection),
             stm32,
             spi: info.spi.as_ref().map(spi::SpiObject::new),
+            arduino: info.arduino.as_ref().map(|arduino| Arduino {
+                bootloader: arduino.loader.clone(),
+                signature: arduino.signature,
+            }),
         }
     }
 }

@@ -19,6 +19,7 @@ mod target;
 
 pub use bootloader::{Bootloader, Identity, Loader, Options};
 pub use error::Error;
+pub use flashwire_protocol::stk500::Command;
 pub use greet::auto_reset;
 pub use part::{PAGE_BYTES, Part, Signature};
 pub use reading::Reading;

@@ -7,6 +7,9 @@ use crate::number;
 /// `e_machine` of ARM (EM_ARM; ELF for the Arm Architecture, section "ELF header").
 pub(crate) const ELF_ARM: u16 = 40;
 
+/// `e_machine` of the eight-bit AVR (EM_AVR; System V ABI, "e_machine").
+pub(crate) const ELF_AVR: u16 = 83;
+
 /// Other `e_machine` values that firmware comes with. System V ABI, "e_machine".
 const MACHINES: [(u16, &str); 9] = [
     (3, "an x86"),

@@ -47,10 +47,10 @@ pub use flashwire_plan::{
 };
 pub use port::Port;
 pub use session::{
-    Backup, BackupOptions, Checksum, Differing, Info, Job, OpenOptions, Outcome, PinOutput,
-    Protection, RegionContent, Session, Speed, SpiInfo, SpiOptions, SpiPart, SpiStatus, Started,
-    Stm32Info, WriteOptions, WriteProtect, image_of_regions, parse_pin_output, reset_by_lines,
-    spi_parts,
+    ArduinoInfo, Backup, BackupOptions, Checksum, Differing, Info, Job, OpenOptions, Outcome,
+    PinOutput, Protection, RegionContent, Session, Speed, SpiInfo, SpiOptions, SpiPart, SpiStatus,
+    Started, Stm32Info, WriteOptions, WriteProtect, image_of_regions, parse_pin_output,
+    reset_by_lines, spi_parts,
 };
 pub use watch::{Progress, Unwatched, Watcher};
 

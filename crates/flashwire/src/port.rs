@@ -29,11 +29,19 @@ pub enum Method {
     /// A SPI programmer that speaks the protocol of nfd's Arduino sketch, and the flash chip on its
     /// bus.
     Nfd,
+    /// The bootloader of an Arduino board with an ATmega328P (AVR061).
+    Stk500,
 }
 
 impl Method {
     /// All methods, in the order in which messages list them.
-    pub const ALL: [Self; 4] = [Self::Stm32, Self::Stm32I2c, Self::Serprog, Self::Nfd];
+    pub const ALL: [Self; 5] = [
+        Self::Stm32,
+        Self::Stm32I2c,
+        Self::Serprog,
+        Self::Nfd,
+        Self::Stk500,
+    ];
 
     /// The method's word in a port string.
     pub const fn word(self) -> &'static str {
@@ -42,6 +50,7 @@ impl Method {
             Self::Stm32I2c => "stm32-i2c",
             Self::Serprog => "serprog",
             Self::Nfd => "nfd",
+            Self::Stk500 => "stk500",
         }
     }
 

@@ -15,7 +15,7 @@ use flashwire::port::PortError;
 use flashwire::{Differing, Error, Exit, Parts, Problem, ResetSpec};
 use flashwire_client::serprog::Opcode;
 use flashwire_client::stm32::{self, Command, OptionsError, Phase, Reading, SectorsError, Step};
-use flashwire_client::{nfd, serprog, spinor};
+use flashwire_client::{nfd, serprog, spinor, stk500};
 use flashwire_link::{BusFault, LinkError};
 use flashwire_plan::image::{Place, WriteError};
 use flashwire_plan::{
@@ -116,6 +116,50 @@ fn nfd_samples() -> Vec<Error> {
             registers: [0x20, 0x40, 0x00],
         }),
         nfd(nfd::Error::ProtectionUnknown),
+    ]
+}
+
+/// Errors of Arduino boards, at least one for each code.
+fn arduino_samples() -> Vec<Error> {
+    let on_port = |problem: Problem| {
+        Error::from(problem).on("stk500:/dev/ttyUSB0", "/dev/ttyUSB0 (57600 8N1)")
+    };
+    let loader = |error: stk500::Error| on_port(error.into());
+    let wrong = |reading, sample: &[u8]| {
+        loader(stk500::Error::WrongAnswer {
+            baud: 115_200,
+            reading,
+            sample: sample.to_vec(),
+        })
+    };
+    vec![
+        loader(stk500::Error::NoAnswer {
+            bauds: vec![115_200, 57_600],
+            tries: 12,
+            waited: Duration::from_secs(7),
+        }),
+        wrong(stk500::Reading::Babble, b"21.5 C\r\n"),
+        wrong(stk500::Reading::Garbage, &[0xFE, 0x80]),
+        wrong(stk500::Reading::Refusals, &[0x15; 6]),
+        wrong(stk500::Reading::Echo, b"0 0 "),
+        wrong(stk500::Reading::LineLow, &[0]),
+        loader(stk500::Error::OtherPart {
+            signature: stk500::Signature([0x1E, 0x94, 0x06]),
+        }),
+        loader(stk500::Error::Isp),
+        loader(stk500::Error::Timeout {
+            command: stk500::Command::ProgPage,
+            address: Some(0x0080),
+            received: 0,
+            expected: 2,
+            waited: Duration::from_millis(412),
+        })
+        .during("writing"),
+        on_port(Problem::BootSection {
+            end: 0x8000,
+            flash_end: 0x7800,
+        })
+        .about("dump.hex"),
     ]
 }
 
@@ -236,6 +280,7 @@ fn samples() -> Vec<Error> {
     let mut samples = stm32_samples();
     samples.extend(nfd_samples());
     samples.extend(spi_samples());
+    samples.extend(arduino_samples());
     samples
 }
 

@@ -39,6 +39,11 @@ fn text(info: &Info, protection: &Protection) -> String {
     if let Some(spi) = &info.spi {
         lines.extend(of_programmer(spi));
     }
+    if let Some(arduino) = &info.arduino {
+        let [high, middle, low] = arduino.signature;
+        lines.push(("signature", format!("{high:02x} {middle:02x} {low:02x}")));
+        lines.push(("bootloader", arduino.loader.clone()));
+    }
     lines.push(("flash", flash(info)));
     match &info.spi {
         Some(spi) => lines.extend(of_chip(spi)),

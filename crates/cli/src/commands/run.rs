@@ -55,6 +55,7 @@ fn show(
     let (by, address) = match started {
         Started::Reset => ("reset", None),
         Started::ResetByProgram => ("program", None),
+        Started::Left => ("bootloader", None),
         Started::Jumped(address) => ("jump", Some(address)),
     };
     let part = info.map(|info| info.part.clone());
@@ -73,6 +74,7 @@ pub(super) fn say_started(started: Started, screen: &Screen) {
         Started::ResetByProgram => {
             screen.say("reset by a program in RAM; what runs now is what BOOT0 says");
         }
+        Started::Left => screen.say("the bootloader starts what is in the flash"),
         Started::Jumped(address) => {
             screen.say(&format!("started the application at {address:#010x}"));
         }

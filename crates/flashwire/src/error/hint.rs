@@ -5,7 +5,7 @@
 //! used for something else. `{port}` and `{file}` in a text stand for the port and the file that
 //! the error is about.
 
-use super::{firmware, i2c, input, nfd, spi};
+use super::{arduino, firmware, i2c, input, nfd, spi};
 
 /// What is known about one kind of error.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 111] = [
+pub const ALL: [&Hint; 118] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -96,6 +96,13 @@ pub const ALL: [&Hint; 111] = [
     &SECTORS_UNKNOWN,
     &OPTIONS_UNKNOWN,
     &OPTIONS_PROTECTED,
+    &arduino::ARDUINO_NO_ANSWER,
+    &arduino::ARDUINO_BABBLE,
+    &arduino::ARDUINO_PROGRAMMER,
+    &arduino::ARDUINO_WIRING,
+    &arduino::ARDUINO_CHIP,
+    &arduino::ARDUINO_SILENT,
+    &arduino::BOOT_SECTION,
     &spi::SERPROG_NO_ANSWER,
     &spi::SERPROG_BABBLE,
     &spi::SERPROG_UNSUITABLE,

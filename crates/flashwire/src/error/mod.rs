@@ -6,6 +6,7 @@
 pub mod hint;
 
 mod aftermath;
+mod arduino;
 mod firmware;
 mod i2c;
 mod input;

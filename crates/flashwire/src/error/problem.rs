@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use flashwire_client::stm32::{self, OptionsError, PartsError, Reading, SectorsError};
-use flashwire_client::{nfd as nfd_client, serprog, spinor};
+use flashwire_client::{nfd as nfd_client, serprog, spinor, stk500};
 use flashwire_link::reset::ResetError;
 use flashwire_link::{BusFault, LinkError};
 use flashwire_plan::image::WriteError;
@@ -17,7 +17,7 @@ use flashwire_sim::{BenchError, StorageError};
 
 use super::Error;
 use super::hint::{self, Hint};
-use super::{firmware, i2c, input, nfd, spi};
+use super::{arduino, firmware, i2c, input, nfd, spi};
 use crate::config::ConfigError;
 use crate::files::FileError;
 use crate::port::PortError;
@@ -105,6 +105,17 @@ pub enum Problem {
     /// The STM32 bootloader did not do what it should.
     #[error("{}", stm32_sentence(.0))]
     Stm32(#[source] stm32::Error),
+    /// The bootloader of an Arduino board did not do what it should.
+    #[error("{}", arduino::sentence(.0))]
+    Stk500(#[source] stk500::Error),
+    /// What is to be written reaches to where a board's bootloader may be.
+    #[error("the file reaches to {end:#06x}: the bootloader may begin at {flash_end:#06x}")]
+    BootSection {
+        /// End of the file, exclusive.
+        end: u64,
+        /// End of what may be written, exclusive.
+        flash_end: u64,
+    },
     /// The serprog programmer did not do what it should.
     #[error("{}", spi::serprog_sentence(.0))]
     Serprog(#[source] serprog::Error),
@@ -408,7 +419,10 @@ impl From<Box<dyn StdError + Send + Sync>> for Problem {
     fn from(error: Box<dyn StdError + Send + Sync>) -> Self {
         match error.downcast::<stm32::Error>() {
             Ok(error) => (*error).into(),
-            Err(error) => spi::of_device(error),
+            Err(error) => match error.downcast::<stk500::Error>() {
+                Ok(error) => (*error).into(),
+                Err(error) => spi::of_device(error),
+            },
         }
     }
 }
@@ -445,6 +459,8 @@ impl Problem {
             Self::Serve(_) => &hint::LISTEN_FAILED,
             Self::Link(error) => link_hint(error),
             Self::Stm32(error) => stm32_hint(error),
+            Self::Stk500(error) => arduino::hint_of(error),
+            Self::BootSection { .. } => &arduino::BOOT_SECTION,
             Self::Serprog(error) => spi::serprog_hint(error),
             Self::Nfd(error) => nfd::hint_of(error),
             Self::NoRawSpi => &nfd::NO_RAW_SPI,
@@ -518,6 +534,7 @@ impl Problem {
                 ))
             }
             Self::Nfd(error) => nfd::fact(error),
+            Self::Stk500(error) => arduino::fact(error),
             _ => spi::fact(self),
         }
     }
@@ -587,6 +604,7 @@ impl Problem {
             self,
             Self::Link(_)
                 | Self::Stm32(_)
+                | Self::Stk500(_)
                 | Self::Serprog(_)
                 | Self::Nfd(_)
                 | Self::NoRawSpi

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use flashwire_client::stk500;
 use flashwire_client::stm32::Command;
 use flashwire_plan::Geometry;
 
 use super::spi::SpiInfo;
-use super::{Device, Session};
+use super::{ArduinoInfo, Device, Session};
 
 /// What is at the other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Info {
     pub stm32: Option<Stm32Info>,
     /// What only SPI NOR chips and their programmers tell.
     pub spi: Option<SpiInfo>,
+    /// What only bootloaders of Arduino boards tell.
+    pub arduino: Option<ArduinoInfo>,
 }
 
 /// What an STM32's bootloader tells of itself.
@@ -83,6 +86,7 @@ impl Session {
                     ..spi_info(&self.link, nfd.part(), known, geometry, nfd.info())
                 };
             }
+            Device::Arduino(board) => return board_info(&self.link, board),
         };
         let identity = target.identity();
         let version = format!("{}.{}", identity.version >> 4, identity.version & 0xF);
@@ -111,6 +115,7 @@ impl Session {
                 wiring,
             }),
             spi: None,
+            arduino: None,
         }
     }
 }
@@ -129,6 +134,30 @@ fn spi_info(link: &str, part: String, known: bool, geometry: &Geometry, spi: Spi
         read_protected: false,
         stm32: None,
         spi: Some(spi),
+        arduino: None,
+    }
+}
+
+fn board_info(link: &str, board: &stk500::Target) -> Info {
+    let identity = board.loader().identity();
+    let geometry = flashwire_plan::FlashDevice::geometry(board);
+    Info {
+        link: link.to_owned(),
+        part: identity.part.name.to_owned(),
+        known: true,
+        flash: geometry.range.clone(),
+        size_known: true,
+        erase_units: erase_units(geometry),
+        program_unit_bytes: geometry.program.unit_bytes,
+        erased: geometry.erased,
+        unique_id: None,
+        read_protected: false,
+        stm32: None,
+        spi: None,
+        arduino: Some(ArduinoInfo {
+            loader: identity.loader.to_string(),
+            signature: identity.part.signature.0,
+        }),
     }
 }
 

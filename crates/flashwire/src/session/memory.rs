@@ -33,6 +33,7 @@ impl Session {
             Device::Spi(_) | Device::Nfd(_) => {
                 Err(not_for("a SPI NOR chip", "of microcontrollers"))
             }
+            Device::Arduino(_) => Err(not_for("an Arduino", "of STM32 bootloaders")),
         }
     }
 

@@ -5,6 +5,7 @@
 //! changed), shown, and run. Everything that can be wrong with the input is found before a plan
 //! exists.
 
+mod arduino;
 mod info;
 mod install;
 mod memory;
@@ -22,12 +23,13 @@ use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 use std::time::Duration;
 
-use flashwire_client::stm32;
+use flashwire_client::{stk500, stm32};
 use flashwire_link::reset::{self, Way};
 use flashwire_link::{CancelFlag, Link};
 use flashwire_plan::{Cause, Event, FlashDevice, Phase, Plan, RunError, plan_erase, plan_verify};
 use flashwire_sim::SimLink;
 
+pub use arduino::ArduinoInfo;
 pub use info::{Info, Stm32Info};
 pub use memory::Checksum;
 pub use nfd::{PinOutput, parse_pin_output};
@@ -69,6 +71,7 @@ enum Device {
     Stm32(Box<stm32::Target>),
     Spi(Box<spi::Spi>),
     Nfd(Box<nfd::Nfd>),
+    Arduino(Box<stk500::Target>),
 }
 
 impl Device {
@@ -77,13 +80,14 @@ impl Device {
             Self::Stm32(target) => &mut **target,
             Self::Spi(spi) => &mut spi.chip,
             Self::Nfd(nfd) => &mut nfd.chip,
+            Self::Arduino(board) => &mut **board,
         }
     }
 
     /// How often everything is read that is only looked at.
     fn readings(&self) -> u32 {
         match self {
-            Self::Stm32(_) => 1,
+            Self::Stm32(_) | Self::Arduino(_) => 1,
             Self::Spi(spi) => spi.repeat_read,
             Self::Nfd(nfd) => nfd.repeat_read,
         }
@@ -186,6 +190,9 @@ impl Session {
     /// # Errors
     /// The bootloader refused, or the link failed.
     pub fn run(&mut self, address: Option<u64>) -> Result<Started, Error> {
+        if let Device::Arduino(_) = &self.device {
+            return self.start_sketch(address);
+        }
         if address.is_none() && self.leave_by_lines()? {
             return Ok(Started::Reset);
         }
@@ -210,6 +217,9 @@ impl Session {
     /// No line is known to reset it, and its bootloader leaves no RAM for a program; or the link
     /// failed.
     pub fn reset(&mut self) -> Result<Started, Error> {
+        if let Device::Arduino(_) = &self.device {
+            return self.start_sketch(None);
+        }
         self.stm32()?;
         if self.leave_by_lines()? {
             return Ok(Started::Reset);
@@ -250,6 +260,7 @@ impl Session {
             Device::Stm32(_) => Ok(()),
             Device::Spi(spi) => spi.close(),
             Device::Nfd(nfd) => nfd.close(),
+            Device::Arduino(mut board) => arduino::leave(&mut board),
         };
         drop(clock);
         open::close_bench(bench)?;
@@ -332,7 +343,9 @@ impl Session {
     fn pass_on_warnings(&mut self, watcher: &mut dyn Watcher) {
         let warnings = match &mut self.device {
             Device::Stm32(target) => target.loader_mut().link_mut().take_warnings(),
-            Device::Spi(_) | Device::Nfd(_) => self.clock.borrow_mut().take_warnings(),
+            Device::Spi(_) | Device::Nfd(_) | Device::Arduino(_) => {
+                self.clock.borrow_mut().take_warnings()
+            }
         };
         warnings.iter().for_each(|warning| watcher.warn(warning));
     }
@@ -341,7 +354,7 @@ impl Session {
     fn read_protected(&self) -> bool {
         match &self.device {
             Device::Stm32(target) => target.identity().read_protected,
-            Device::Spi(_) | Device::Nfd(_) => false,
+            Device::Spi(_) | Device::Nfd(_) | Device::Arduino(_) => false,
         }
     }
 
@@ -421,6 +434,8 @@ pub enum Started {
     Reset,
     /// By a reset that a program in RAM asked for; what runs is decided by BOOT0.
     ResetByProgram,
+    /// By the bootloader, which was told to leave.
+    Left,
     /// By a jump of the bootloader, to this vector table.
     Jumped(u64),
 }

@@ -142,6 +142,7 @@ impl Session {
             Method::Stm32I2c => Self::open_stm32(options, Interface::I2C, watcher),
             Method::Serprog => Self::open_spi(options, watcher),
             Method::Nfd => Self::open_nfd(options, watcher),
+            Method::Stk500 => Self::open_arduino(options, watcher),
         }
     }
 

@@ -83,6 +83,13 @@ impl Session {
             self.protection = Some(protection.clone());
             return Ok(protection);
         }
+        if let Device::Arduino(_) = &self.device {
+            // Its lock bits are about the bootloader, which nobody here writes.
+            return Ok(Protection {
+                read: false,
+                write: Some(Vec::new()),
+            });
+        }
         let target = self.stm32()?;
         let identity = target.identity().clone();
         let protection = if identity.read_protected {
@@ -237,7 +244,7 @@ impl Session {
         }
         Err(self.on_port(match self.device {
             Device::Spi(_) | Device::Nfd(_) => Problem::ChipProtected,
-            Device::Stm32(_) => Problem::WriteProtected { ranges },
+            Device::Stm32(_) | Device::Arduino(_) => Problem::WriteProtected { ranges },
         }))
     }
 

@@ -370,6 +370,7 @@ impl Session {
             Device::Stm32(target) => target.identity().part.name.clone(),
             Device::Spi(spi) => spi.part(),
             Device::Nfd(nfd) => nfd.part(),
+            Device::Arduino(board) => board.loader().identity().part.name.to_owned(),
         }
     }
 
@@ -382,7 +383,7 @@ impl Session {
         match &self.device {
             Device::Spi(spi) => Ok(spi.info().sfdp),
             Device::Nfd(_) => Err(self.on_port(Problem::NoRawSpi)),
-            Device::Stm32(_) => Err(no_chip()),
+            Device::Stm32(_) | Device::Arduino(_) => Err(no_chip()),
         }
     }
 
@@ -394,7 +395,7 @@ impl Session {
         let status = match &mut self.device {
             Device::Spi(spi) => spi.status().map_err(Problem::from),
             Device::Nfd(nfd) => nfd.status().map_err(Problem::from),
-            Device::Stm32(_) => return Err(no_chip()),
+            Device::Stm32(_) | Device::Arduino(_) => return Err(no_chip()),
         };
         status.map_err(|problem| self.on_port(problem))
     }
@@ -407,7 +408,7 @@ impl Session {
         let done = match &mut self.device {
             Device::Spi(spi) => spi.chip.protect().map_err(Problem::from),
             Device::Nfd(nfd) => nfd.chip.protect().map_err(Problem::from),
-            Device::Stm32(_) => return Err(no_chip()),
+            Device::Stm32(_) | Device::Arduino(_) => return Err(no_chip()),
         };
         done.map_err(|problem| self.on_port(problem))?;
         self.protection = None;
@@ -422,7 +423,7 @@ impl Session {
         let done = match &mut self.device {
             Device::Spi(spi) => spi.chip.unprotect().map(drop).map_err(Problem::from),
             Device::Nfd(nfd) => nfd.chip.unprotect().map(drop).map_err(Problem::from),
-            Device::Stm32(_) => return Err(no_chip()),
+            Device::Stm32(_) | Device::Arduino(_) => return Err(no_chip()),
         };
         done.map_err(|problem| self.on_port(problem))?;
         self.protection = None;
@@ -434,7 +435,7 @@ impl Session {
         let lifted = match &mut self.device {
             Device::Spi(spi) => spi.lift_protection(),
             Device::Nfd(nfd) => nfd.lift_protection(watcher),
-            Device::Stm32(_) => return Err(no_chip()),
+            Device::Stm32(_) | Device::Arduino(_) => return Err(no_chip()),
         };
         lifted.map_err(|problem| self.on_port(problem))?;
         self.protection = None;
@@ -448,7 +449,7 @@ impl Session {
         let is_on = match &mut self.device {
             Device::Spi(spi) => spi.is_protected().map(Some).map_err(Problem::from),
             Device::Nfd(nfd) => nfd.is_protected().map_err(Problem::from),
-            Device::Stm32(_) => return Err(no_chip()),
+            Device::Stm32(_) | Device::Arduino(_) => return Err(no_chip()),
         };
         let is_on = is_on.map_err(|problem| self.on_port(problem))?;
         Ok(Protection {
@@ -463,7 +464,7 @@ impl Session {
         let (voltage, is_named, names) = match &self.device {
             Device::Spi(spi) => (spi.low_voltage(), spi.is_named, &spi.definition().names[..]),
             Device::Nfd(nfd) => (nfd.low_voltage(), nfd.is_named, nfd.names()),
-            Device::Stm32(_) => return Ok(()),
+            Device::Stm32(_) | Device::Arduino(_) => return Ok(()),
         };
         match voltage {
             Some(Voltage { min_mv, max_mv }) if !is_named => {
@@ -513,7 +514,7 @@ pub(super) fn place(link: &Rc<RefCell<dyn Link>>) -> String {
 
 /// There is no chip behind a programmer.
 fn no_chip() -> Error {
-    not_for("an STM32", "of SPI NOR chips behind a programmer")
+    not_for("a microcontroller", "of SPI NOR chips behind a programmer")
 }
 
 /// An operation that what is there does not have.

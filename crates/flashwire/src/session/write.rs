@@ -10,7 +10,7 @@ use flashwire_plan::{
     Report, Segment, needs, plan, survey,
 };
 
-use super::{Device, Session, changed};
+use super::{Device, Session, arduino, changed};
 use crate::error::{Access, Error, Kept, Problem};
 use crate::families;
 use crate::files::{FileError, NewFile};
@@ -306,8 +306,10 @@ impl Session {
     /// The image in `firmware` that is for this chip, with its addresses: a raw binary without one
     /// goes to the start of the flash.
     pub(super) fn fitting(&mut self, firmware: &Firmware) -> Result<Image, Error> {
-        let Device::Stm32(target) = &self.device else {
-            return self.fitting_chip(firmware);
+        let target = match &self.device {
+            Device::Stm32(target) => target,
+            Device::Spi(_) | Device::Nfd(_) => return self.fitting_chip(firmware),
+            Device::Arduino(board) => return arduino::fitting(board, firmware),
         };
         let part = &target.identity().part;
         let fits = |id: u32| families::is_for(id, part.family);
@@ -409,6 +411,7 @@ impl Session {
             }
             Device::Spi(spi) => spi.file_name(),
             Device::Nfd(nfd) => nfd.file_name(),
+            Device::Arduino(board) => format!("arduino-{}", board.loader().identity().part.name),
         };
         let plain = |c: char| {
             if c.is_ascii_alphanumeric() {
