@@ -8,21 +8,21 @@
 //! Here are pins, registers and the interrupt; what a programmer does is in `flashwire_device`.
 #![no_std]
 #![no_main]
-#![feature(abi_avr_interrupt, asm_experimental_arch)]
+#![feature(asm_experimental_arch)]
 
 mod board;
+mod memory;
 mod registers;
 mod start;
 mod uart;
 
-use core::arch::asm;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 
 use flashwire_device::bilingual::Programmer;
 use flashwire_device::{Board, Device, serprog};
 
-use board::{CHIP_SELECT_COUNT, FASTEST_HZ, Uno};
+use board::{CHIP_SELECTS, FASTEST_HZ, Uno};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -37,7 +37,7 @@ const CONFIG: serprog::Config = serprog::Config {
     // A page program and its head, with the five bytes that flashrom adds, flows through; longer
     // ones would be held up by nothing but the ring, and are not needed.
     max_send_bytes: 256 + 5,
-    chip_selects: CHIP_SELECT_COUNT,
+    chip_selects: CHIP_SELECTS,
     ..serprog::Config::unlimited("flashwire uno", FASTEST_HZ)
 };
 
@@ -51,29 +51,20 @@ unsafe impl Sync for Static {}
 static PROGRAMMER: Static = Static(UnsafeCell::new(MaybeUninit::uninit()));
 
 extern "C" fn main() -> ! {
-    uart::start();
     // SAFETY: this runs once, so nothing else refers to the programmer.
     let programmer = unsafe { &mut *PROGRAMMER.0.get() };
     let programmer = programmer.write(Programmer::new(Uno::new(), CONFIG, HELP));
-    // SAFETY: the handler touches the ring alone, which is in place.
-    unsafe { asm!("sei") };
-    serve(programmer)
-}
-
-#[inline(never)]
-fn serve(programmer: &mut Programmer<Uno>) -> ! {
-    let mut answer = [0; 16];
+    uart::start();
     loop {
         programmer.board_mut().tick();
         let now = programmer.board().now();
-        let taken = programmer.receive(now, uart::arrived());
-        uart::consume(taken);
-        let filled = programmer.transmit(now, &mut answer);
-        for &byte in answer.iter().take(filled) {
-            while !uart::is_ready() {
-                programmer.board_mut().run_ahead();
-            }
-            uart::send(byte);
+        let arrived = uart::arrived();
+        if !arrived.is_empty() {
+            uart::consume(programmer.receive(now, arrived));
+        }
+        uart::send_waiting();
+        if let Some(room) = uart::room() {
+            uart::send(programmer.transmit(now, room));
         }
     }
 }

@@ -1,15 +1,25 @@
-//! The line to the host: an interrupt fills a ring, the main loop empties it and sends.
+//! The line to the host: an interrupt fills a ring, the main loop empties it. What is to be sent
+//! waits in another ring and is sent whenever the main loop or a transfer on the bus has a moment.
 
+use core::arch::asm;
 use core::cell::UnsafeCell;
 
-use crate::registers::{UBRR0H, UBRR0L, UCSR0A, UCSR0B, UCSR0C, UDR0};
+use crate::registers::{GPIOR1, GPIOR2, UBRR0H, UBRR0L, UCSR0A, UCSR0B, UCSR0C, UDR0};
 
-/// How many bytes the ring holds.
-const RING_BYTES: usize = 256;
+/// How many bytes may wait to be read. The interrupt relies on it: see [`crate::start`].
+pub(crate) const RECEIVED_BYTES: u16 = 512;
+
+unsafe extern "C" {
+    /// Where they wait. Begins where an address has a low byte of zero.
+    static received_bytes: [UnsafeCell<u8>; RECEIVED_BYTES as usize];
+}
 
 /// How much a host may send ahead, in bytes: the ring, less what tells full from empty and some
 /// room for a host that counts differently.
-pub(crate) const SEND_AHEAD_BYTES: u16 = RING_BYTES as u16 - 4;
+pub(crate) const SEND_AHEAD_BYTES: u16 = RECEIVED_BYTES - 4;
+
+/// How many bytes may wait to be sent. A power of two.
+const TO_SEND_BYTES: u8 = 64;
 
 /// UBRR for 16 MHz with U2X: the clock divided by eight and this and one. DS40002061B, table 20-1.
 #[cfg(not(any(feature = "baud500k", feature = "baud1m", feature = "baud2m")))]
@@ -21,38 +31,33 @@ const UBRR: u8 = 1;
 #[cfg(feature = "baud2m")]
 const UBRR: u8 = 0;
 
-/// Bytes that have arrived. The interrupt alone writes `bytes` and `head`, the main loop alone
-/// `tail`; indexes of eight bits wrap round by themselves.
-struct Ring {
-    bytes: UnsafeCell<[u8; RING_BYTES]>,
-    head: UnsafeCell<u8>,
-    tail: UnsafeCell<u8>,
+/// The main loop's end of both rings. Indexes run on and are cut where they are used.
+struct Rings {
+    /// Address of the oldest byte that was received.
+    tail: u16,
+    to_send: [u8; TO_SEND_BYTES as usize],
+    /// How many bytes were queued, and how many of them sent.
+    queued: u8,
+    sent: u8,
 }
 
-// SAFETY: one producer and one consumer, each index written by one of them only and read as a whole
-// (one byte), on one core.
-unsafe impl Sync for Ring {}
+struct Line(UnsafeCell<Rings>);
 
-static RING: Ring = Ring {
-    bytes: UnsafeCell::new([0; RING_BYTES]),
-    head: UnsafeCell::new(0),
-    tail: UnsafeCell::new(0),
-};
+// SAFETY: no interrupt touches it, and there is one core.
+unsafe impl Sync for Line {}
 
-/// USART_RX, "Rx complete". DS40002061B, table 12-6: vector 19.
-pub(crate) extern "avr-interrupt" fn received() {
-    let byte = UDR0.read();
-    // SAFETY: nothing else writes `head` or `bytes`, and `head` is an index of eight bits into 256
-    // bytes. A host that overruns the ring loses what was in it; nothing else suffers.
-    unsafe {
-        let head = RING.head.get().read_volatile();
-        RING.bytes
-            .get()
-            .cast::<u8>()
-            .add(head.into())
-            .write_volatile(byte);
-        RING.head.get().write_volatile(head.wrapping_add(1));
-    }
+static LINE: Line = Line(UnsafeCell::new(Rings {
+    tail: 0,
+    to_send: [0; TO_SEND_BYTES as usize],
+    queued: 0,
+    sent: 0,
+}));
+
+#[inline(always)]
+fn rings() -> &'static mut Rings {
+    // SAFETY: every function here takes the reference once and lets it go before it returns or
+    // calls another of them; none of them is called by an interrupt.
+    unsafe { &mut *LINE.0.get() }
 }
 
 /// Sets speed and format and lets bytes in.
@@ -60,49 +65,96 @@ pub(crate) fn start() {
     const U2X0: u8 = 1 << 1;
     const UCSZ_8: u8 = 0b110;
     const RXCIE_RXEN_TXEN: u8 = 1 << 7 | 1 << 4 | 1 << 3;
+    set_head(first());
+    rings().tail = first();
     UCSR0A.write(U2X0);
     UBRR0H.write(0);
     UBRR0L.write(UBRR);
     UCSR0C.write(UCSZ_8);
     UCSR0B.write(RXCIE_RXEN_TXEN);
+    // SAFETY: the handler touches the ring and its own registers alone, which are in place.
+    unsafe { asm!("sei") };
+}
+
+/// Address of the first byte of the ring.
+#[inline(always)]
+fn first() -> u16 {
+    // Data memory has addresses of sixteen bits.
+    (&raw const received_bytes).addr() as u16
+}
+
+/// Where the interrupt puts the next byte. Before interrupts are enabled.
+fn set_head(address: u16) {
+    let [low, high] = address.to_le_bytes();
+    GPIOR1.write(low);
+    GPIOR2.write(high);
+}
+
+#[inline(always)]
+fn head() -> u16 {
+    // SAFETY: interrupts are enabled whenever this is called; a byte that comes in between waits
+    // for two instructions.
+    unsafe { asm!("cli") };
+    let bytes = [GPIOR1.read(), GPIOR2.read()];
+    // SAFETY: as above.
+    unsafe { asm!("sei") };
+    u16::from_le_bytes(bytes)
 }
 
 /// The bytes that have arrived, up to where the ring wraps round.
 #[inline(always)]
 pub(crate) fn arrived() -> &'static [u8] {
-    // SAFETY: the bytes from `tail` to `head` are not written until `consume` has moved `tail`, and
-    // the slice ends at the ring's end.
-    unsafe {
-        let (head, tail) = (RING.head.get().read_volatile(), *RING.tail.get());
-        let end = if head >= tail {
-            usize::from(head)
-        } else {
-            RING_BYTES
-        };
-        let first = RING.bytes.get().cast::<u8>().add(tail.into());
-        core::slice::from_raw_parts(first, end - usize::from(tail))
-    }
+    let (head, tail) = (head(), rings().tail);
+    let end = if head >= tail {
+        head
+    } else {
+        first() + RECEIVED_BYTES
+    };
+    // SAFETY: the bytes from `tail` to `head` lie in the ring, which nothing else uses, and are not
+    // written until `consume` has moved `tail`. A host that sends more than it may overwrites them,
+    // with other bytes, between two reads of this program.
+    unsafe { core::slice::from_raw_parts(usize::from(tail) as *const u8, usize::from(end - tail)) }
 }
 
 /// Makes room: the first `count` bytes of [`arrived`] are done with.
 #[inline(always)]
 pub(crate) fn consume(count: usize) {
-    // SAFETY: the main loop alone calls it.
-    unsafe {
-        let tail = RING.tail.get();
-        *tail = (*tail).wrapping_add(count as u8);
+    let tail = &mut rings().tail;
+    *tail += count as u16;
+    if *tail >= first() + RECEIVED_BYTES {
+        *tail = first();
     }
 }
 
-/// Whether a byte to send is taken at once.
+/// Sends the oldest byte that waits, if the line takes one.
 #[inline(always)]
-pub(crate) fn is_ready() -> bool {
+pub(crate) fn send_waiting() {
     const UDRE0: u8 = 1 << 5;
-    UCSR0A.read() & UDRE0 != 0
+    let rings = rings();
+    if rings.queued != rings.sent && UCSR0A.read() & UDRE0 != 0 {
+        let index = usize::from(rings.sent % TO_SEND_BYTES);
+        UDR0.write(rings.to_send[index]);
+        rings.sent = rings.sent.wrapping_add(1);
+    }
 }
 
-/// Sends a byte. [`is_ready`] has said yes.
+/// Where bytes to send may be put, from the front, if it is worth while: half of the ring is empty.
 #[inline(always)]
-pub(crate) fn send(byte: u8) {
-    UDR0.write(byte);
+pub(crate) fn room() -> Option<&'static mut [u8]> {
+    let rings = rings();
+    if rings.queued.wrapping_sub(rings.sent) > TO_SEND_BYTES / 2 {
+        return None;
+    }
+    let start = usize::from(rings.queued % TO_SEND_BYTES);
+    let room = rings.to_send.get_mut(start..)?;
+    // Up to the end of the ring or half of it.
+    let count = room.len().min(usize::from(TO_SEND_BYTES / 2));
+    room.get_mut(..count)
+}
+
+/// Sends what was put into the first `count` bytes of [`room`].
+#[inline(always)]
+pub(crate) fn send(count: usize) {
+    let rings = rings();
+    rings.queued = rings.queued.wrapping_add(count as u8);
 }
