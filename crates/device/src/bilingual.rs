@@ -10,7 +10,7 @@
 //! A board that is reset while its host goes on sending hears the rest of a page. So nothing counts
 //! before the line has been silent for [`SILENCE_MS`] once.
 
-use flashwire_protocol::nfd::Start;
+use flashwire_protocol::nfd::Command;
 
 use crate::nfd::{self, Pins};
 use crate::serprog::{self, Config};
@@ -43,7 +43,7 @@ enum Host {
 
 /// A programmer for SPI chips.
 pub struct Programmer<B> {
-    /// This one owns the board; the other one borrows it.
+    /// This one owns the board and a page of memory; the other one borrows them.
     serprog: serprog::Programmer<B>,
     nfd: nfd::Machine,
     host: Host,
@@ -58,7 +58,7 @@ impl<B: Board + Pins> Programmer<B> {
         let now = serprog.board().now();
         Self {
             serprog,
-            nfd: nfd::Machine::new(now, help),
+            nfd: nfd::Machine::new(help),
             host: Host::Unsettled { heard: now },
         }
     }
@@ -93,45 +93,32 @@ impl<B: Board + Pins> Programmer<B> {
     /// Finds out from bytes what the host speaks; returns how many of them say nothing.
     fn listen(&mut self, now: Moment, bytes: &[u8]) -> usize {
         self.settle(now);
-        match &mut self.host {
-            Host::Unsettled { heard } => {
-                if !bytes.is_empty() {
-                    *heard = now;
-                }
-                bytes.len()
+        let mut said_nothing = 0;
+        for &byte in bytes {
+            match &mut self.host {
+                Host::Unsettled { heard } => *heard = now,
+                Host::Silent => self.try_begin(byte),
+                Host::Speaks(_) => {}
             }
-            Host::Silent => {
-                let mut said_nothing = 0;
-                for &byte in bytes {
-                    if let Some(language) = self.language_of(byte) {
-                        self.begin(language);
-                        break;
-                    }
-                    said_nothing += 1;
-                }
-                said_nothing
+            if let Host::Speaks(_) = self.host {
+                break;
             }
-            Host::Speaks(_) => 0,
+            said_nothing += 1;
         }
+        said_nothing
     }
 
-    /// The language that has a command which begins with this byte. Line ends begin none: hosts
-    /// send them to get out of a half-sent argument.
-    fn language_of(&self, byte: u8) -> Option<Language> {
+    /// Takes the language that has a command which begins with this byte. Line ends begin none:
+    /// hosts send them to get out of a half-sent argument.
+    fn try_begin(&mut self, byte: u8) {
         if self.serprog.begins_command(byte) {
-            Some(Language::Serprog)
-        } else if Start::of(byte) != Start::Nothing {
-            Some(Language::Nfd)
-        } else {
-            None
-        }
-    }
-
-    fn begin(&mut self, language: Language) {
-        self.host = Host::Speaks(language);
-        if language == Language::Nfd {
+            self.host = Host::Speaks(Language::Serprog);
+        } else if Command::from_letter(byte).is_some() {
+            self.host = Host::Speaks(Language::Nfd);
+            let (board, page) = self.serprog.board_and_page();
+            nfd::fill_afresh(page);
             // The sketch drives its bus from the start.
-            self.board_mut().set_outputs(true);
+            board.set_outputs(true);
         }
     }
 }
@@ -140,23 +127,31 @@ impl<B: Board + Pins> Device for Programmer<B> {
     fn receive(&mut self, now: Moment, bytes: &[u8]) -> usize {
         let passed_over = self.listen(now, bytes);
         let bytes = bytes.get(passed_over..).unwrap_or_default();
+        let (serprog, nfd) = (&mut self.serprog, &mut self.nfd);
         passed_over
-            + match self.language() {
-                None => 0,
-                Some(Language::Serprog) => self.serprog.receive(now, bytes),
-                Some(Language::Nfd) => self.nfd.receive(self.serprog.board_mut(), now, bytes),
+            + match self.host {
+                Host::Unsettled { .. } | Host::Silent => 0,
+                Host::Speaks(Language::Serprog) => serprog.receive(now, bytes),
+                Host::Speaks(Language::Nfd) => {
+                    let (board, page) = serprog.board_and_page();
+                    nfd.receive(board, page, bytes)
+                }
             }
     }
 
     fn transmit(&mut self, now: Moment, buffer: &mut [u8]) -> usize {
+        let (serprog, nfd) = (&mut self.serprog, &mut self.nfd);
         match self.host {
             Host::Unsettled { .. } => {
                 self.settle(now);
                 0
             }
             Host::Silent => 0,
-            Host::Speaks(Language::Serprog) => self.serprog.transmit(now, buffer),
-            Host::Speaks(Language::Nfd) => self.nfd.transmit(self.serprog.board_mut(), now, buffer),
+            Host::Speaks(Language::Serprog) => serprog.transmit(now, buffer),
+            Host::Speaks(Language::Nfd) => {
+                let (board, page) = serprog.board_and_page();
+                nfd.transmit(board, page, buffer)
+            }
         }
     }
 
@@ -165,13 +160,13 @@ impl<B: Board + Pins> Device for Programmer<B> {
             Host::Unsettled { heard } => Some(heard.plus_millis(SILENCE_MS)),
             Host::Silent => None,
             Host::Speaks(Language::Serprog) => self.serprog.wake_up(),
-            Host::Speaks(Language::Nfd) => self.nfd.wake_up(),
+            Host::Speaks(Language::Nfd) => self.nfd.is_working().then(|| self.board().now()),
         }
     }
 
     fn reset(&mut self, now: Moment) {
         self.serprog.reset(now);
-        self.nfd.reset(now);
+        self.nfd.reset();
         self.board_mut().set_outputs(false);
         self.host = Host::Unsettled { heard: now };
     }

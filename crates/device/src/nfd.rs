@@ -24,18 +24,15 @@ use flashwire_protocol::spinor::{instruction, status};
 use crate::{Board, Device, Moment};
 use answer::Answer;
 
-/// Longest page program, in microseconds, before the chip is given up. Datasheet maxima lie at 3 ms
-/// (W25Q64JV, section 9.6) and 5 ms (MX25L6436E, AC characteristics).
-const PROGRAM_LIMIT_US: u32 = 100_000;
-/// Longest sector erase, in microseconds. The datasheet maximum is 400 ms (W25Q64JV, section 9.6);
-/// the original client waits for three seconds.
-const ERASE_LIMIT_US: u32 = 2_500_000;
-/// Longest status register write, in microseconds. 15 ms at most (W25Q64JV, section 9.6), 40 ms on
-/// older parts.
-const STATUS_LIMIT_US: u32 = 200_000;
+/// Longest work of a chip, in microseconds, before it is given up: a sector erase, whose datasheet
+/// maximum is 400 ms (W25Q64JV, section 9.6). The original client waits for three seconds.
+const WORK_LIMIT_US: u32 = 2_500_000;
 /// Longest chip erase, in microseconds: 400 s, the datasheet maximum of 16 MiB parts with room
 /// (W25Q128JV, section 9.6: 200 s).
 const CHIP_ERASE_LIMIT_US: u32 = 400_000_000;
+
+/// From a sector's number to that of its first page.
+const SECTOR_TO_PAGE_SHIFT: u32 = (SECTOR_BYTES / PAGE_BYTES).trailing_zeros();
 
 /// The pins of an Arduino beyond the bus.
 pub trait Pins {
@@ -49,16 +46,15 @@ pub trait Pins {
 /// A programmer for one SPI chip.
 pub struct Programmer<B> {
     board: B,
+    buffer: [u8; PAGE_BYTES],
     machine: Machine,
 }
 
-/// The programmer without its board: for who has another use for the board besides.
+/// The programmer without its board and its page buffer: for who has another use for them besides.
 pub(crate) struct Machine {
     help: &'static str,
-    buffer: [u8; PAGE_BYTES],
     state: State,
     answer: Answer,
-    now: Moment,
 }
 
 enum State {
@@ -78,8 +74,8 @@ enum State {
 /// What follows when the chip is ready.
 #[derive(Clone, Copy)]
 enum Then {
-    /// The answer to this command.
-    Answer(Command),
+    /// The answer, a letter.
+    Answer(u8),
     /// The second status register is written; the answer has long been given.
     ClearComplement,
     /// Nothing.
@@ -91,8 +87,13 @@ impl<B: Board + Pins> Programmer<B> {
     /// [`Command::Help`]: the version text, then whatever is worth saying, lines ended by CR LF.
     pub fn new(mut board: B, help: &'static str) -> Self {
         board.set_outputs(true);
-        let machine = Machine::new(board.now(), help);
-        Self { board, machine }
+        let mut buffer = [0; PAGE_BYTES];
+        fill_afresh(&mut buffer);
+        Self {
+            board,
+            buffer,
+            machine: Machine::new(help),
+        }
     }
 
     /// The board.
@@ -107,44 +108,36 @@ impl<B: Board + Pins> Programmer<B> {
 }
 
 impl Machine {
-    /// A machine fresh from reset. The bus is its owner's to drive.
-    pub(crate) fn new(now: Moment, help: &'static str) -> Self {
-        let mut machine = Self {
+    /// A machine fresh from reset. The bus is its owner's to drive, and the buffer to
+    /// [fill](fill_afresh).
+    pub(crate) const fn new(help: &'static str) -> Self {
+        Self {
             help,
-            buffer: [0; PAGE_BYTES],
             state: State::Idle,
-            answer: Answer::NONE,
-            now,
-        };
-        machine.reset(now);
-        machine
-    }
-
-    /// What a reset makes of it.
-    pub(crate) fn reset(&mut self, now: Moment) {
-        self.now = now;
-        self.state = State::Idle;
-        self.answer = Answer::NONE;
-        for pattern in self.buffer.chunks_exact_mut(RESET_PATTERN.len()) {
-            pattern.copy_from_slice(&RESET_PATTERN);
+            answer: Answer::new(),
         }
     }
 
-    /// As [`Device::receive`].
+    /// What a reset makes of it.
+    pub(crate) fn reset(&mut self) {
+        self.state = State::Idle;
+        self.answer.clear();
+    }
+
+    /// As [`Device::receive`], with a buffer of [`PAGE_BYTES`].
     pub(crate) fn receive(
         &mut self,
         board: &mut (impl Board + Pins),
-        now: Moment,
+        buffer: &mut [u8],
         bytes: &[u8],
     ) -> usize {
-        self.now = now;
         self.work(board);
         let mut taken = 0;
         for &byte in bytes {
-            if matches!(self.state, State::Busy { .. }) || !self.answer.is_sent() {
+            if self.is_working() || !self.answer.is_sent() {
                 break;
             }
-            self.take(board, byte);
+            self.take(board, buffer, byte);
             taken += 1;
         }
         taken
@@ -154,24 +147,23 @@ impl Machine {
     pub(crate) fn transmit(
         &mut self,
         board: &mut impl Board,
-        now: Moment,
-        buffer: &mut [u8],
+        buffer: &[u8],
+        out: &mut [u8],
     ) -> usize {
-        self.now = now;
         // An answer that comes before its work is sent before anything else happens.
         if self.answer.is_sent() {
             self.work(board);
         }
-        self.answer.take(&self.buffer, buffer)
+        self.answer.take(buffer, out)
     }
 
-    /// As [`Device::wake_up`].
-    pub(crate) fn wake_up(&self) -> Option<Moment> {
-        matches!(self.state, State::Busy { .. }).then_some(self.now)
+    /// Whether the chip works: then there is something to do at any moment.
+    pub(crate) fn is_working(&self) -> bool {
+        matches!(self.state, State::Busy { .. })
     }
 
     /// Takes one byte; the state is not [`State::Busy`] and there is no answer under way.
-    fn take(&mut self, board: &mut (impl Board + Pins), byte: u8) {
+    fn take(&mut self, board: &mut (impl Board + Pins), buffer: &mut [u8], byte: u8) {
         match &mut self.state {
             State::Idle => {
                 let Some(command) = Command::from_letter(byte) else {
@@ -179,7 +171,7 @@ impl Machine {
                 };
                 let reader = ArgumentReader::new(command);
                 if reader.is_complete() {
-                    self.run(board, command, 0);
+                    self.run(board, buffer, command, 0);
                 } else {
                     self.state = State::Argument {
                         command,
@@ -196,7 +188,7 @@ impl Machine {
                 Fed::More => {}
                 Fed::Byte(byte) | Fed::Last(byte) => {
                     if let Command::Fill = command {
-                        if let Some(slot) = self.buffer.get_mut(usize::from(*value)) {
+                        if let Some(slot) = buffer.get_mut(usize::from(*value)) {
                             *slot = byte;
                         }
                         *value += 1;
@@ -206,113 +198,122 @@ impl Machine {
                     if reader.is_complete() {
                         let (command, value) = (*command, *value);
                         self.state = State::Idle;
-                        self.run(board, command, value);
+                        self.run(board, buffer, command, value);
                     }
                 }
                 Fed::Bad => {
                     self.state = State::Idle;
-                    self.answer = Answer::letter(ERROR);
+                    self.answer.letter(ERROR);
                 }
             },
             State::Busy { .. } => {}
         }
     }
 
-    fn run(&mut self, board: &mut (impl Board + Pins), command: Command, argument: u16) {
+    fn run(
+        &mut self,
+        board: &mut (impl Board + Pins),
+        buffer: &mut [u8],
+        command: Command,
+        argument: u16,
+    ) {
         // Sixteen bits of a page number, twelve of a sector number, as in the sketch: a client that
         // asks for more finds the wrong page by its CRC there and here.
         let page = match command {
-            Command::EraseSector => argument * (SECTOR_BYTES / PAGE_BYTES) as u16,
+            Command::EraseSector => argument << SECTOR_TO_PAGE_SHIFT,
             _ => argument,
         };
         let [high, low] = page.to_be_bytes();
-        let at_page = |instruction| [instruction, high, low, 0];
+        let letter = command.letter();
         match command {
-            Command::Hello => self.answer = Answer::text(HELLO_TEXT),
-            Command::Help => self.answer = Answer::text(self.help),
-            Command::Dump => self.answer = Answer::dump(),
+            Command::Hello => self.answer.text(HELLO_TEXT),
+            Command::Help => self.answer.text(self.help),
+            Command::Dump => self.answer.dump(),
             Command::ReadPage => {
-                ask(board, &at_page(instruction::READ), &mut self.buffer);
-                self.answer_crc(command);
+                ask(board, &[instruction::READ, high, low, 0], buffer);
+                self.answer_crc(buffer, command);
             }
-            Command::BufferCrc | Command::Fill => self.answer_crc(command),
+            Command::BufferCrc | Command::Fill => self.answer_crc(buffer, command),
             Command::ProgramPage => {
-                change(board, &at_page(instruction::PP), &self.buffer);
-                self.wait(board, PROGRAM_LIMIT_US, Then::Answer(command));
+                change(board, [instruction::PP, high, low, 0], 4, buffer);
+                self.wait(board, WORK_LIMIT_US, Then::Answer(letter));
             }
             Command::EraseSector => {
-                change(board, &at_page(instruction::SE), &[]);
-                self.wait(board, ERASE_LIMIT_US, Then::Answer(command));
+                change(board, [instruction::SE, high, low, 0], 4, &[]);
+                self.wait(board, WORK_LIMIT_US, Then::Answer(letter));
             }
             Command::EraseChip => {
-                change(board, &[instruction::CE], &[]);
-                self.wait(board, CHIP_ERASE_LIMIT_US, Then::Answer(command));
+                change(board, [instruction::CE, 0, 0, 0], 1, &[]);
+                self.wait(board, CHIP_ERASE_LIMIT_US, Then::Answer(letter));
             }
             Command::JedecId => {
-                let mut content = [3, 0, 0, 0];
-                let [_, id @ ..] = &mut content;
+                let mut bytes = [3, 0, 0, 0];
+                let [_, id @ ..] = &mut bytes;
                 ask(board, &[instruction::RDID], id);
-                self.answer = Answer::bytes(command, content, 4);
+                self.answer.bytes(letter, bytes, 4);
             }
-            Command::Status => {
-                let [first, second, third] = status_registers(board);
-                self.answer = Answer::bytes(command, [3, first, second, third], 4);
-            }
-            Command::Protection => {
-                let Protection { registers, memory } = Protection::judge(status_registers(board));
-                self.answer = Answer::bytes(command, [registers, memory, 0, 0], 2);
+            Command::Status | Command::Protection => {
+                let first = register(board, instruction::RDSR);
+                let second = register(board, instruction::RDSR2);
+                let third = register(board, instruction::RDSR3);
+                let Protection { registers, memory } = Protection::judge([first, second, third]);
+                if let Command::Status = command {
+                    self.answer.bytes(letter, [3, first, second, third], 4);
+                } else {
+                    self.answer.bytes(letter, [registers, memory, 0, 0], 2);
+                }
             }
             Command::Protect | Command::Unprotect => {
                 let block_protect = status::BP0 | status::BP1 | status::BP2;
-                let [first, ..] = status_registers(board);
-                let first = match command {
-                    Command::Protect => first | block_protect,
-                    _ => first & !block_protect,
-                };
-                change(board, &[instruction::WRSR, first], &[]);
-                self.answer = Answer::letter(command.letter());
-                self.wait(board, STATUS_LIMIT_US, Then::ClearComplement);
+                let mut first = register(board, instruction::RDSR) & !block_protect;
+                if let Command::Protect = command {
+                    first |= block_protect;
+                }
+                change(board, [instruction::WRSR, first, 0, 0], 2, &[]);
+                self.answer.letter(letter);
+                self.wait(board, WORK_LIMIT_US, Then::ClearComplement);
             }
             Command::ChipSelect => {
                 board.choose_chip_select(low);
-                self.answer = Answer::letter(command.letter());
+                self.answer.letter(letter);
             }
             Command::Output => {
                 let level = (low >> 4 != 0).then_some(low & 0x0F != 0);
                 board.drive(high, level);
-                self.answer = Answer::letter(command.letter());
+                self.answer.letter(letter);
             }
         }
     }
 
-    fn answer_crc(&mut self, command: Command) {
-        let crc = Crc32::of(&self.buffer);
-        self.answer = Answer::crc(command, crc);
+    #[inline(never)]
+    fn answer_crc(&mut self, buffer: &[u8], command: Command) {
+        let crc = Crc32::of(buffer);
+        self.answer.crc(command, crc);
     }
 
+    #[inline(never)]
     fn wait(&mut self, board: &impl Board, limit_us: u32, then: Then) {
         let deadline = board.now().plus_micros(limit_us);
         self.state = State::Busy { deadline, then };
     }
 
     /// Looks once whether the chip is ready, and goes on if it is or its time is over.
+    #[inline(never)]
     fn work(&mut self, board: &mut impl Board) {
         let State::Busy { deadline, then } = self.state else {
             return;
         };
-        let [first, second, _] = status_registers(board);
-        let is_busy = first & status::WIP != 0;
+        let is_busy = register(board, instruction::RDSR) & status::WIP != 0;
         if is_busy && !board.now().has_reached(deadline) {
             return;
         }
         self.state = State::Idle;
         match then {
-            Then::Answer(_) if is_busy => self.answer = Answer::letter(ERROR),
-            Then::Answer(command) => self.answer = Answer::letter(command.letter()),
+            Then::Answer(letter) => self.answer.letter(if is_busy { ERROR } else { letter }),
             Then::ClearComplement if !is_busy => {
-                let second = second & !status::winbond::CMP;
-                change(board, &[instruction::WRSR2, second], &[]);
-                self.wait(board, STATUS_LIMIT_US, Then::Nothing);
+                let second = register(board, instruction::RDSR2) & !status::winbond::CMP;
+                change(board, [instruction::WRSR2, second, 0, 0], 2, &[]);
+                self.wait(board, WORK_LIMIT_US, Then::Nothing);
             }
             Then::ClearComplement | Then::Nothing => {}
         }
@@ -320,35 +321,56 @@ impl Machine {
 }
 
 impl<B: Board + Pins> Device for Programmer<B> {
-    fn receive(&mut self, now: Moment, bytes: &[u8]) -> usize {
-        self.machine.receive(&mut self.board, now, bytes)
+    fn receive(&mut self, _: Moment, bytes: &[u8]) -> usize {
+        let Self {
+            board,
+            buffer,
+            machine,
+        } = self;
+        machine.receive(board, buffer, bytes)
     }
 
-    fn transmit(&mut self, now: Moment, buffer: &mut [u8]) -> usize {
-        self.machine.transmit(&mut self.board, now, buffer)
+    fn transmit(&mut self, _: Moment, out: &mut [u8]) -> usize {
+        let Self {
+            board,
+            buffer,
+            machine,
+        } = self;
+        machine.transmit(board, buffer, out)
     }
 
     fn wake_up(&self) -> Option<Moment> {
-        self.machine.wake_up()
+        self.machine.is_working().then(|| self.board.now())
     }
 
-    fn reset(&mut self, now: Moment) {
+    fn reset(&mut self, _: Moment) {
         self.board.deselect();
-        self.machine.reset(now);
+        fill_afresh(&mut self.buffer);
+        self.machine.reset();
     }
 }
 
-/// Sends an instruction that changes the chip, after the one that allows it.
-fn change(board: &mut impl Board, head: &[u8], data: &[u8]) {
+/// Makes of a page buffer what a reset makes of it.
+pub(crate) fn fill_afresh(buffer: &mut [u8]) {
+    for pattern in buffer.chunks_exact_mut(RESET_PATTERN.len()) {
+        pattern.copy_from_slice(&RESET_PATTERN);
+    }
+}
+
+/// Sends an instruction that changes the chip, the first `len` bytes of `head`, after the one that
+/// allows it.
+#[inline(never)]
+fn change(board: &mut impl Board, head: [u8; 4], len: u8, data: &[u8]) {
     board.select(0);
     board.write(&[instruction::WREN]);
     board.deselect();
     board.select(0);
-    board.write(head);
+    board.write(head.get(..usize::from(len)).unwrap_or_default());
     board.write(data);
     board.deselect();
 }
 
+#[inline(never)]
 fn ask(board: &mut impl Board, head: &[u8], answer: &mut [u8]) {
     board.select(0);
     board.write(head);
@@ -357,11 +379,9 @@ fn ask(board: &mut impl Board, head: &[u8], answer: &mut [u8]) {
     board.deselect();
 }
 
-fn status_registers(board: &mut impl Board) -> [u8; 3] {
-    let mut registers = [instruction::RDSR, instruction::RDSR2, instruction::RDSR3];
-    for register in &mut registers {
-        let instruction = *register;
-        ask(board, &[instruction], core::slice::from_mut(register));
-    }
-    registers
+#[inline(never)]
+fn register(board: &mut impl Board, instruction: u8) -> u8 {
+    let mut register = [0];
+    ask(board, &[instruction], &mut register);
+    register[0]
 }

@@ -164,7 +164,6 @@ pub struct Programmer<B> {
     crc: Crc32,
     /// Until when the chip has to be ready.
     deadline: Moment,
-    now: Moment,
     board: B,
     config: Config,
     answers: Answers,
@@ -177,7 +176,6 @@ impl<B: Board> Programmer<B> {
     /// A programmer on `board`, which sets the SPI clock and leaves the pins alone.
     pub fn new(mut board: B, config: Config) -> Self {
         board.set_clock(config.spi_hz);
-        let now = board.now();
         Self {
             state: State::Idle,
             opcode: Opcode::Nop,
@@ -189,8 +187,7 @@ impl<B: Board> Programmer<B> {
             left: 0,
             count: 0,
             crc: Crc32::new(),
-            deadline: now,
-            now,
+            deadline: Moment::default(),
             board,
             config,
             answers: Answers::new(),
@@ -210,7 +207,13 @@ impl<B: Board> Programmer<B> {
 
     /// Whether a byte begins a command that this programmer runs.
     pub(crate) fn begins_command(&self, code: u8) -> bool {
-        Opcode::try_from(code).is_ok_and(|opcode| self.config.commands().has(opcode))
+        self.config.commands().has_code(code)
+    }
+
+    /// The board, and memory for a page, which serprog does not use between commands.
+    pub(crate) fn board_and_page(&mut self) -> (&mut B, &mut [u8]) {
+        let page = front_mut(&mut self.gathered, PAGE_BYTES as u32);
+        (&mut self.board, page)
     }
 
     /// Whether a command is under way: its bytes are not complete or its answer is not fetched.
@@ -361,7 +364,8 @@ impl<B: Board> Programmer<B> {
             }
             Request::XCrc(range) | Request::XBlank(range) => self.start_head(range),
             Request::XProgram(program) => self.start_page(program),
-            refused => self.refuse(refused.data_bytes()),
+            Request::OWriteN { length, .. } => self.refuse(length.get()),
+            _ => self.answer(NAK),
         }
     }
 
@@ -582,8 +586,7 @@ impl<B: Board> Programmer<B> {
 }
 
 impl<B: Board> Device for Programmer<B> {
-    fn receive(&mut self, now: Moment, bytes: &[u8]) -> usize {
-        self.now = now;
+    fn receive(&mut self, _: Moment, bytes: &[u8]) -> usize {
         self.work();
         let mut rest = bytes;
         loop {
@@ -595,8 +598,7 @@ impl<B: Board> Device for Programmer<B> {
         }
     }
 
-    fn transmit(&mut self, now: Moment, buffer: &mut [u8]) -> usize {
-        self.now = now;
+    fn transmit(&mut self, _: Moment, buffer: &mut [u8]) -> usize {
         self.work();
         let filled = self.answers.take(buffer);
         let spare = buffer.get_mut(filled..).unwrap_or_default();
@@ -604,11 +606,10 @@ impl<B: Board> Device for Programmer<B> {
     }
 
     fn wake_up(&self) -> Option<Moment> {
-        matches!(self.state, State::Measuring | State::Waiting).then_some(self.now)
+        matches!(self.state, State::Measuring | State::Waiting).then(|| self.board.now())
     }
 
-    fn reset(&mut self, now: Moment) {
-        self.now = now;
+    fn reset(&mut self, _: Moment) {
         self.board.deselect();
         self.state = State::Idle;
         self.answers.clear();

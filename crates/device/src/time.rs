@@ -27,7 +27,11 @@ impl Moment {
     /// This many milliseconds later.
     #[must_use]
     pub const fn plus_millis(self, millis: u16) -> Self {
-        self.plus_micros(millis as u32 * 1000)
+        // By multiplications of eight bits: those are all that an AVR can do in an instruction.
+        let [low, high] = millis.to_le_bytes();
+        let quarter = ((high as u16 * 250) as u32) << 8;
+        let quarter = quarter + (low as u16 * 250) as u32;
+        self.plus_micros(quarter << 2)
     }
 
     /// Microseconds from `earlier` to this moment.

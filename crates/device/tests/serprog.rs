@@ -431,7 +431,8 @@ fn a_range_is_read_in_small_steps_that_the_owner_asks_for() {
     let command = range(Request::XCrc, &[0x03, 0, 0, 0], 6400);
     programmer.receive(now, &command);
     let mut steps = 0;
-    while programmer.wake_up() == Some(now) {
+    while let Some(moment) = programmer.wake_up() {
+        assert!(programmer.board().now().has_reached(moment), "at once");
         programmer.transmit(now, &mut []);
         steps += 1;
     }

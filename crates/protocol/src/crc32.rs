@@ -5,24 +5,28 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crc32(u32);
 
-/// What four bits do to the remainder. Sixteen entries and not 256, because constants lie in RAM
-/// on an AVR.
-const TABLE: [u32; 16] = {
+/// What the low and the high four bits of a byte do to the remainder. Twice sixteen entries and not
+/// 256, because constants lie in RAM on an AVR; not sixteen alone, because it has no instruction
+/// that shifts a remainder by four bits.
+const LOW: [u32; 16] = table(1);
+const HIGH: [u32; 16] = table(16);
+
+const fn table(step: u32) -> [u32; 16] {
     let mut table = [0; 16];
-    let mut nibble = 0;
-    while nibble < table.len() {
-        let mut remainder = nibble as u32;
+    let mut index = 0;
+    while index < table.len() {
+        let mut remainder = index as u32 * step;
         let mut bit = 0;
-        while bit < 4 {
+        while bit < 8 {
             let feedback = if remainder & 1 == 1 { 0xEDB8_8320 } else { 0 };
             remainder = remainder >> 1 ^ feedback;
             bit += 1;
         }
-        table[nibble] = remainder;
-        nibble += 1;
+        table[index] = remainder;
+        index += 1;
     }
     table
-};
+}
 
 impl Crc32 {
     /// The state after any bytes that are followed by their own check value, least significant byte
@@ -36,9 +40,10 @@ impl Crc32 {
 
     /// Takes bytes in.
     pub fn update(&mut self, bytes: &[u8]) {
-        let shifted = |remainder: u32| remainder >> 4 ^ TABLE[(remainder & 0xF) as usize];
         self.0 = bytes.iter().fold(self.0, |remainder, &byte| {
-            shifted(shifted(remainder ^ u32::from(byte)))
+            let index = remainder as u8 ^ byte;
+            let (low, high) = (usize::from(index & 0xF), usize::from(index >> 4));
+            remainder >> 8 ^ LOW[low] ^ HIGH[high]
         });
     }
 

@@ -199,10 +199,38 @@ impl TryFrom<u8> for Opcode {
     type Error = UnknownOpcode;
 
     fn try_from(code: u8) -> Result<Self, UnknownOpcode> {
-        Self::ALL
-            .into_iter()
-            .find(|opcode| opcode.code() == code)
-            .ok_or(UnknownOpcode(code))
+        Ok(match code {
+            0x00 => Self::Nop,
+            0x01 => Self::QIface,
+            0x02 => Self::QCmdMap,
+            0x03 => Self::QPgmName,
+            0x04 => Self::QSerBuf,
+            0x05 => Self::QBusType,
+            0x06 => Self::QChipSize,
+            0x07 => Self::QOpBuf,
+            0x08 => Self::QWrnMaxLen,
+            0x09 => Self::RByte,
+            0x0A => Self::RNBytes,
+            0x0B => Self::OInit,
+            0x0C => Self::OWriteB,
+            0x0D => Self::OWriteN,
+            0x0E => Self::ODelay,
+            0x0F => Self::OExec,
+            0x10 => Self::SyncNop,
+            0x11 => Self::QRdnMaxLen,
+            0x12 => Self::SBusType,
+            0x13 => Self::OSpiOp,
+            0x14 => Self::SSpiFreq,
+            0x15 => Self::SPinState,
+            0x16 => Self::SSpiCs,
+            0x17 => Self::SSpiMode,
+            0x18 => Self::SCsMode,
+            0x80 => Self::XQuery,
+            0x81 => Self::XCrc,
+            0x82 => Self::XBlank,
+            0x83 => Self::XProgram,
+            _ => return Err(UnknownOpcode(code)),
+        })
     }
 }
 

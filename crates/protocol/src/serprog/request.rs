@@ -130,7 +130,11 @@ impl Request {
 
     /// As [`decode`](Self::decode), of fields that are all there, at the front.
     pub const fn from_fields(opcode: Opcode, fields: &[u8; Self::LONGEST_FIELDS]) -> Self {
-        let &[a, b, c, d, e, f] = fields;
+        // Whole words from the front and from the third byte on: an AVR has to shift what is put
+        // together of bytes.
+        let [a, .., d, _, _] = *fields;
+        let (front, back) = (word(fields), word(fields.split_at(2).1));
+        let (first, second) = (U24::truncated(front), U24::truncated(back >> 8));
         match opcode {
             Opcode::Nop => Self::Nop,
             Opcode::QIface => Self::QIface,
@@ -141,25 +145,21 @@ impl Request {
             Opcode::QChipSize => Self::QChipSize,
             Opcode::QOpBuf => Self::QOpBuf,
             Opcode::QWrnMaxLen => Self::QWrnMaxLen,
-            Opcode::RByte => Self::RByte {
-                address: U24::from_le_bytes([a, b, c]),
-            },
+            Opcode::RByte => Self::RByte { address: first },
             Opcode::RNBytes => Self::RNBytes {
-                address: U24::from_le_bytes([a, b, c]),
-                length: U24::from_le_bytes([d, e, f]),
+                address: first,
+                length: second,
             },
             Opcode::OInit => Self::OInit,
             Opcode::OWriteB => Self::OWriteB {
-                address: U24::from_le_bytes([a, b, c]),
+                address: first,
                 data: d,
             },
             Opcode::OWriteN => Self::OWriteN {
-                length: U24::from_le_bytes([a, b, c]),
-                address: U24::from_le_bytes([d, e, f]),
+                length: first,
+                address: second,
             },
-            Opcode::ODelay => Self::ODelay {
-                delay_us: u32::from_le_bytes([a, b, c, d]),
-            },
+            Opcode::ODelay => Self::ODelay { delay_us: front },
             Opcode::OExec => Self::OExec,
             Opcode::SyncNop => Self::SyncNop,
             Opcode::QRdnMaxLen => Self::QRdnMaxLen,
@@ -167,12 +167,10 @@ impl Request {
                 buses: BusTypes::from_bits(a),
             },
             Opcode::OSpiOp => Self::OSpiOp {
-                send: U24::from_le_bytes([a, b, c]),
-                receive: U24::from_le_bytes([d, e, f]),
+                send: first,
+                receive: second,
             },
-            Opcode::SSpiFreq => Self::SSpiFreq {
-                spi_hz: u32::from_le_bytes([a, b, c, d]),
-            },
+            Opcode::SSpiFreq => Self::SSpiFreq { spi_hz: front },
             Opcode::SPinState => Self::SPinState { drive: a != 0 },
             Opcode::SSpiCs => Self::SSpiCs { line: a },
             Opcode::SSpiMode => Self::SSpiMode { mode: a },
@@ -181,7 +179,7 @@ impl Request {
             Opcode::XCrc | Opcode::XBlank => {
                 let range = extension::Range {
                     head_bytes: a,
-                    length: U24::from_le_bytes([b, c, d]),
+                    length: U24::truncated(front >> 8),
                 };
                 if matches!(opcode, Opcode::XCrc) {
                     Self::XCrc(range)
@@ -190,9 +188,9 @@ impl Request {
                 }
             }
             Opcode::XProgram => Self::XProgram(extension::Program {
-                wait_ms: u16::from_le_bytes([a, b]),
-                head_bytes: c,
-                data_bytes: u16::from_le_bytes([d, e]),
+                wait_ms: front as u16,
+                head_bytes: back as u8,
+                data_bytes: (back >> 8) as u16,
             }),
         }
     }
@@ -333,5 +331,13 @@ impl Header {
 impl core::fmt::Debug for Header {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Header({:02X?})", self.as_bytes())
+    }
+}
+
+/// The first four bytes as an integer; fewer make none.
+const fn word(bytes: &[u8]) -> u32 {
+    match bytes.first_chunk() {
+        Some(bytes) => u32::from_le_bytes(*bytes),
+        None => 0,
     }
 }
