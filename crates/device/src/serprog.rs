@@ -32,7 +32,7 @@ use crate::{Board, Device, Moment};
 use answers::Answers;
 
 /// The commands of every programmer made of this.
-const COMMANDS: CommandMap = CommandMap::of(&[
+static COMMANDS: CommandMap = CommandMap::of(&[
     Opcode::Nop,
     Opcode::QIface,
     Opcode::QCmdMap,
@@ -48,6 +48,13 @@ const COMMANDS: CommandMap = CommandMap::of(&[
     Opcode::SPinState,
     Opcode::SSpiCs,
 ]);
+
+/// Those of one that has this project's extensions.
+static EXTENDED_COMMANDS: CommandMap = COMMANDS
+    .with(Opcode::XQuery)
+    .with(Opcode::XCrc)
+    .with(Opcode::XBlank)
+    .with(Opcode::XProgram);
 
 /// How much of a range is read in one go, in bytes: long enough to keep the bus busy, short enough
 /// to look after the wire in between.
@@ -94,15 +101,11 @@ impl Config {
         }
     }
 
-    fn commands(&self) -> CommandMap {
+    fn commands(&self) -> &'static CommandMap {
         if self.extensions {
-            COMMANDS
-                .with(Opcode::XQuery)
-                .with(Opcode::XCrc)
-                .with(Opcode::XBlank)
-                .with(Opcode::XProgram)
+            &EXTENDED_COMMANDS
         } else {
-            COMMANDS
+            &COMMANDS
         }
     }
 
@@ -294,8 +297,10 @@ impl<B: Board> Programmer<B> {
     }
 
     fn gather(&mut self, data: &[u8]) {
-        let free = self.gathered.get_mut(usize::from(self.filled)..);
-        copy(free.unwrap_or_default(), data);
+        let start = usize::from(self.filled);
+        if let Some(slots) = self.gathered.get_mut(start..start + data.len()) {
+            slots.copy_from_slice(data);
+        }
         self.filled += data.len() as u16;
     }
 
@@ -636,11 +641,4 @@ fn front_mut(bytes: &mut [u8], count: u32) -> &mut [u8] {
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     let count = bytes.len().min(count);
     bytes.get_mut(..count).unwrap_or_default()
-}
-
-/// Copies as many bytes as both have.
-fn copy(into: &mut [u8], from: &[u8]) {
-    for (slot, &byte) in into.iter_mut().zip(from) {
-        *slot = byte;
-    }
 }

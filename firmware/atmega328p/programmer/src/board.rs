@@ -11,8 +11,10 @@ use crate::uart;
 /// Pin 10: chip select until the host chooses another. It must be an output for the SPI to stay
 /// master (DS40002061B, section 19.3.2).
 const SS_PIN: u8 = 10;
-const MOSI_PIN: u8 = 11;
-const SCK_PIN: u8 = 13;
+/// Pins 10, 11 and 13 in port B.
+const SS: u8 = 1 << 2;
+const MOSI: u8 = 1 << 3;
+const SCK: u8 = 1 << 5;
 /// How many chip selects serprog has: pins 10, 9, 8 and 7, counted from 0.
 pub(crate) const CHIP_SELECTS: u8 = 4;
 /// The fastest clock of the bus, in Hz: half of the crystal's 16 MHz.
@@ -60,16 +62,6 @@ impl Uno {
             .micros
             .wrapping_add(u32::from(passed) * MICROS_PER_TICK);
     }
-}
-
-/// Sends a byte and returns the one that came in meanwhile.
-#[inline(always)]
-fn exchange(byte: u8) -> u8 {
-    SPDR.write(byte);
-    // Eight bits take as long as this.
-    uart::send_waiting();
-    while SPSR.read() & SPIF == 0 {}
-    SPDR.read()
 }
 
 /// The direction register of an Arduino pin and its bit; A0 to A5 are 14 to 19. Of a pin that the
@@ -123,9 +115,15 @@ impl Board for Uno {
 
     #[inline(never)]
     fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            exchange(byte);
+        let Some((&first, rest)) = bytes.split_first() else {
+            return;
+        };
+        SPDR.write(first);
+        for &byte in rest {
+            while SPSR.read() & SPIF == 0 {}
+            SPDR.write(byte);
         }
+        while SPSR.read() & SPIF == 0 {}
     }
 
     /// The bus is so much faster than the line that nothing is gained by running ahead.
@@ -134,7 +132,11 @@ impl Board for Uno {
     #[inline(never)]
     fn finish_read(&mut self, out: &mut [u8]) {
         for slot in out {
-            *slot = exchange(0xFF);
+            SPDR.write(0xFF);
+            // Eight bits take as long as this.
+            uart::send_waiting();
+            while SPSR.read() & SPIF == 0 {}
+            *slot = SPDR.read();
         }
     }
 
@@ -159,16 +161,18 @@ impl Board for Uno {
 
     #[inline(never)]
     fn set_outputs(&mut self, driven: bool) {
-        let pins = [SS_PIN, MOSI_PIN, SCK_PIN, self.first_chip_select];
+        let output = DDRB.after(DDR_TO_PORT);
         if driven {
-            for pin in pins {
-                drive(pin, pin != SCK_PIN);
-            }
+            drive(self.first_chip_select, true);
+            output.set(SS);
+            DDRB.set(SS | MOSI | SCK);
             SPCR.set(SPE_MSTR);
         } else {
             SPCR.clear(SPE_MSTR);
-            for pin in SS_PIN + 1 - CHIP_SELECTS..=SCK_PIN {
-                release(pin);
+            DDRB.clear(SS | MOSI | SCK);
+            output.clear(SS | MOSI | SCK);
+            for line in 1..CHIP_SELECTS {
+                release(SS_PIN - line);
             }
             release(self.first_chip_select);
         }

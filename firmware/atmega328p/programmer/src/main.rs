@@ -30,7 +30,7 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 }
 
 /// Answer to nfd's `?`. Short: on an AVR constants lie in RAM.
-const HELP: &str = "SPI Flash programmer v1.0\r\nflashwire: > ? r l h s w k n i y x p u * o\r\n";
+const HELP: &str = "SPI Flash programmer v1.0\r\nflashwire\r\n";
 
 const CONFIG: serprog::Config = serprog::Config {
     serial_buffer_bytes: uart::SEND_AHEAD_BYTES,
@@ -62,8 +62,15 @@ extern "C" fn main() -> ! {
         if !arrived.is_empty() {
             uart::consume(programmer.receive(now, arrived));
         }
-        uart::send_waiting();
-        if let Some(room) = uart::room() {
+        // Whatever else there is to do can wait as long as the line has something to send.
+        let room = loop {
+            uart::send_waiting();
+            match uart::room() {
+                None if !uart::has_arrived() => {}
+                room => break room,
+            }
+        };
+        if let Some(room) = room {
             uart::send(programmer.transmit(now, room));
         }
     }

@@ -53,8 +53,11 @@ global_asm!(
     "    in   r31, 0x2b",           // GPIOR2
     "    lds  r24, 0xc6",           // UDR0
     "    st   Z+, r24",
+    "    cpi  r30, lo8(received_bytes + {size})",
+    "    brne 5f",
     "    cpi  r31, hi8(received_bytes + {size})",
     "    brne 5f",
+    "    ldi  r30, lo8(received_bytes)",
     "    ldi  r31, hi8(received_bytes)",
     "5:  out  0x2b, r31",
     "    out  0x2a, r30",
@@ -64,9 +67,8 @@ global_asm!(
     "    out  0x3f, r24",
     "    pop  r24",
     "    reti",
-    // The ring that it fills; the folder's configuration puts it at the start of the memory, so that
-    // its end is found by looking at one byte of the address.
-    ".section .received, \"aw\", @nobits",
+    // The ring that it fills.
+    ".section .bss.received, \"aw\", @nobits",
     ".global received_bytes",
     "received_bytes:",
     "    .space {size}",

@@ -6,11 +6,12 @@ use core::cell::UnsafeCell;
 
 use crate::registers::{GPIOR1, GPIOR2, UBRR0H, UBRR0L, UCSR0A, UCSR0B, UCSR0C, UDR0};
 
-/// How many bytes may wait to be read. The interrupt relies on it: see [`crate::start`].
-pub(crate) const RECEIVED_BYTES: u16 = 512;
+/// How many bytes may wait to be read: two pages as X_PROGRAM sends them, 270 bytes each, so that one
+/// travels while the other is programmed. The interrupt uses it too: see [`crate::start`].
+pub(crate) const RECEIVED_BYTES: u16 = 560;
 
 unsafe extern "C" {
-    /// Where they wait. Begins where an address has a low byte of zero.
+    /// Where they wait.
     static received_bytes: [UnsafeCell<u8>; RECEIVED_BYTES as usize];
 }
 
@@ -19,7 +20,7 @@ unsafe extern "C" {
 pub(crate) const SEND_AHEAD_BYTES: u16 = RECEIVED_BYTES - 4;
 
 /// How many bytes may wait to be sent. A power of two.
-const TO_SEND_BYTES: u8 = 64;
+const TO_SEND_BYTES: u8 = 128;
 
 /// UBRR for 16 MHz with U2X: the clock divided by eight and this and one. DS40002061B, table 20-1.
 #[cfg(not(any(feature = "baud500k", feature = "baud1m", feature = "baud2m")))]
@@ -114,6 +115,13 @@ pub(crate) fn arrived() -> &'static [u8] {
     // written until `consume` has moved `tail`. A host that sends more than it may overwrites them,
     // with other bytes, between two reads of this program.
     unsafe { core::slice::from_raw_parts(usize::from(tail) as *const u8, usize::from(end - tail)) }
+}
+
+/// Whether anything has.
+#[inline(always)]
+pub(crate) fn has_arrived() -> bool {
+    // The low byte tells: whoever asks comes back before the ring is half full.
+    GPIOR1.read() != rings().tail as u8
 }
 
 /// Makes room: the first `count` bytes of [`arrived`] are done with.
