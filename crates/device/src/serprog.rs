@@ -642,3 +642,10 @@ fn front_mut(bytes: &mut [u8], count: u32) -> &mut [u8] {
     let count = bytes.len().min(count);
     bytes.get_mut(..count).unwrap_or_default()
 }
+
+/// Copies as many bytes as both have.
+fn copy(into: &mut [u8], from: &[u8]) {
+    for (slot, &byte) in into.iter_mut().zip(from) {
+        *slot = byte;
+    }
+}

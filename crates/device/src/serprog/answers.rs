@@ -38,12 +38,18 @@ impl Answers {
     }
 
     pub(super) fn push(&mut self, byte: u8) {
-        self.extend(&[byte]);
+        if self.end == Self::CAPACITY {
+            self.move_to_front();
+        }
+        if let Some(slot) = self.bytes.get_mut(usize::from(self.end)) {
+            *slot = byte;
+            self.end += 1;
+        }
     }
 
     pub(super) fn extend(&mut self, bytes: &[u8]) {
-        if let Some(slots) = self.append(bytes.len() as u32) {
-            copy(slots, bytes);
+        for &byte in bytes {
+            self.push(byte);
         }
     }
 
@@ -65,16 +71,18 @@ impl Answers {
     /// Makes one piece of the room. Only where answers are taken in smaller pieces than packets, or
     /// not at all.
     #[cold]
+    #[inline(never)]
     fn move_to_front(&mut self) {
-        let (waiting, len) = (usize::from(self.start), self.end - self.start);
-        for index in 0..usize::from(len) {
-            if let Some(&byte) = self.bytes.get(waiting + index)
-                && let Some(slot) = self.bytes.get_mut(index)
-            {
-                *slot = byte;
+        let mut index = 0;
+        while self.start < self.end {
+            let byte = self.bytes.get(usize::from(self.start)).copied();
+            if let Some(slot) = self.bytes.get_mut(index) {
+                *slot = byte.unwrap_or_default();
             }
+            self.start += 1;
+            index += 1;
         }
-        (self.start, self.end) = (0, len);
+        (self.start, self.end) = (0, index as u8);
     }
 
     /// Moves as much as there is and fits to the front of `buffer`; returns how many bytes.

@@ -143,57 +143,63 @@ impl Opcode {
 
     /// Length of the fixed fields that follow the opcode, in bytes.
     pub const fn field_bytes(self) -> u8 {
-        match self {
-            Self::Nop
-            | Self::QIface
-            | Self::QCmdMap
-            | Self::QPgmName
-            | Self::QSerBuf
-            | Self::QBusType
-            | Self::QChipSize
-            | Self::QOpBuf
-            | Self::QWrnMaxLen
-            | Self::OInit
-            | Self::OExec
-            | Self::SyncNop
-            | Self::QRdnMaxLen
-            | Self::XQuery => 0,
-            Self::SBusType | Self::SPinState | Self::SSpiCs | Self::SSpiMode | Self::SCsMode => 1,
-            Self::RByte => 3,
-            Self::OWriteB | Self::ODelay | Self::SSpiFreq | Self::XCrc | Self::XBlank => 4,
-            Self::XProgram => 5,
-            Self::RNBytes | Self::OWriteN | Self::OSpiOp => 6,
-        }
+        self.lengths().0
     }
 
     /// Length of the answer after its [`ACK`](super::ACK) where it does not depend on the fields,
     /// in bytes; for SYNCNOP what follows its first byte.
     pub const fn answer_bytes(self) -> u8 {
-        match self {
-            Self::Nop
-            | Self::OInit
-            | Self::OWriteB
-            | Self::OWriteN
-            | Self::ODelay
-            | Self::OExec
-            | Self::SBusType
-            | Self::SPinState
-            | Self::SSpiCs
-            | Self::SSpiMode
-            | Self::SCsMode
-            | Self::RNBytes
-            | Self::OSpiOp
-            | Self::XProgram => 0,
-            Self::QBusType | Self::QChipSize | Self::RByte | Self::SyncNop => 1,
-            Self::QIface | Self::QSerBuf | Self::QOpBuf => 2,
-            Self::QWrnMaxLen | Self::QRdnMaxLen => 3,
-            Self::SSpiFreq | Self::XCrc | Self::XBlank => 4,
-            Self::XQuery => super::extension::Capabilities::BYTES as u8,
-            Self::QPgmName => super::ProgrammerName::BYTES as u8,
-            Self::QCmdMap => super::CommandMap::BYTES as u8,
+        self.lengths().1
+    }
+
+    const fn lengths(self) -> (u8, u8) {
+        let code = self.code();
+        let index = if self.is_extension() {
+            code - Self::XQuery.code() + Self::SCsMode.code() + 1
+        } else {
+            code
+        };
+        if (index as usize) < LENGTHS.len() {
+            LENGTHS[index as usize]
+        } else {
+            (0, 0)
         }
     }
 }
+
+/// [`Opcode::field_bytes`] and [`Opcode::answer_bytes`] of each command, in order of the codes. A
+/// table, because comparing with each code takes an AVR three times the space.
+const LENGTHS: [(u8, u8); Opcode::ALL.len()] = [
+    (0, 0),                                           // NOP
+    (0, 2),                                           // Q_IFACE
+    (0, super::CommandMap::BYTES as u8),              // Q_CMDMAP
+    (0, super::ProgrammerName::BYTES as u8),          // Q_PGMNAME
+    (0, 2),                                           // Q_SERBUF
+    (0, 1),                                           // Q_BUSTYPE
+    (0, 1),                                           // Q_CHIPSIZE
+    (0, 2),                                           // Q_OPBUF
+    (0, 3),                                           // Q_WRNMAXLEN
+    (3, 1),                                           // R_BYTE
+    (6, 0),                                           // R_NBYTES
+    (0, 0),                                           // O_INIT
+    (4, 0),                                           // O_WRITEB
+    (6, 0),                                           // O_WRITEN
+    (4, 0),                                           // O_DELAY
+    (0, 0),                                           // O_EXEC
+    (0, 1),                                           // SYNCNOP
+    (0, 3),                                           // Q_RDNMAXLEN
+    (1, 0),                                           // S_BUSTYPE
+    (6, 0),                                           // O_SPIOP
+    (4, 4),                                           // S_SPI_FREQ
+    (1, 0),                                           // S_PIN_STATE
+    (1, 0),                                           // S_SPI_CS
+    (1, 0),                                           // S_SPI_MODE
+    (1, 0),                                           // S_CS_MODE
+    (0, super::extension::Capabilities::BYTES as u8), // X_QUERY
+    (4, 4),                                           // X_CRC
+    (4, 4),                                           // X_BLANK
+    (5, 0),                                           // X_PROGRAM
+];
 
 impl TryFrom<u8> for Opcode {
     type Error = UnknownOpcode;

@@ -59,9 +59,6 @@ pub(crate) const SPDR: Register = Register(0x4E);
 pub(crate) const GPIOR1: Register = Register(0x4A);
 pub(crate) const GPIOR2: Register = Register(0x4B);
 
-/// Watchdog timer control. Section 11.9.2.
-pub(crate) const WDTCSR: Register = Register(0x60);
-
 /// Timer 1: control, and count with its low byte read first. Section 16.11.
 pub(crate) const TCCR1B: Register = Register(0x81);
 pub(crate) const TCNT1L: Register = Register(0x84);
