@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Parser, ValueEnum};
 use flashwire_emulator::Time;
 use flashwire_emulator::bridge::Pace;
-use flashwire_emulator::chip::{DoubleBuffering, Pin, UsbPullUp};
+use flashwire_emulator::chip::{self, DoubleBuffering, Pin, Port, SpiBus, UsbPullUp};
 use flashwire_sim::nor::{self, Part};
 use flashwire_sim::serve::Listen;
 
@@ -33,13 +33,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) run: Option<f64>,
 
-    /// Wires a SPI flash chip to SPI1, for example w25q64jv
+    /// Wires a SPI flash chip to the STM32, for example w25q64jv
     #[arg(long, value_name = "NAME", value_parser = part)]
     pub(crate) chip: Option<&'static Part>,
 
-    /// The pin that selects the chip
-    #[arg(long, value_name = "PIN", default_value = "PA4", value_parser = pin)]
-    pub(crate) cs: Pin,
+    /// The SPI that the chip is wired to
+    #[arg(long, value_enum, default_value_t = Spi::Spi1)]
+    pub(crate) spi: Spi,
+
+    /// The pin that selects the chip: PA4, or PB12 with --spi 2, unless it is named
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    pub(crate) cs: Option<Pin>,
 
     /// The content of the chip: read at the start if it exists, written at the end
     #[arg(long, value_name = "FILE", requires = "chip")]
@@ -53,13 +57,17 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) seed: u64,
 
-    /// Flash memory of the STM32, in bytes, with k for KiB: 16k to 128k
-    #[arg(long, value_name = "BYTES", default_value = "128k", value_parser = flash_size)]
-    pub(crate) flash: usize,
+    /// The STM32, for example stm32f103c8
+    #[arg(long, value_name = "NAME", default_value = "stm32f103cb", value_parser = stm32)]
+    pub(crate) part: &'static chip::Part,
 
-    /// SRAM of the STM32, in bytes, with k for KiB: 4k to 64k
-    #[arg(long, value_name = "BYTES", default_value = "20k", value_parser = ram_size)]
-    pub(crate) ram: usize,
+    /// Its flash memory if it is another than the part's, in bytes, with k for KiB: 16k to 512k
+    #[arg(long, value_name = "BYTES", value_parser = flash_size)]
+    pub(crate) flash: Option<usize>,
+
+    /// Its SRAM if it is another than the part's, in bytes, with k for KiB: 4k to 64k
+    #[arg(long, value_name = "BYTES", value_parser = ram_size)]
+    pub(crate) ram: Option<usize>,
 
     /// Frequency of the crystal; 0 if there is none
     #[arg(long, value_name = "HZ", default_value_t = 8_000_000)]
@@ -110,6 +118,17 @@ pub(crate) enum Task<'a> {
     Redirect(&'a str),
 }
 
+/// [`SpiBus`] as its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Spi {
+    /// SPI1
+    #[value(name = "1")]
+    Spi1,
+    /// SPI2
+    #[value(name = "2")]
+    Spi2,
+}
+
 /// [`Pace`] as a word.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Speed {
@@ -139,8 +158,25 @@ impl Args {
         }
     }
 
+    /// The pin that selects the flash chip: the NSS of its SPI unless it is named.
+    pub(crate) fn cs(&self) -> Pin {
+        self.cs.unwrap_or(match self.spi {
+            Spi::Spi1 => Pin::new(Port::A, 4),
+            Spi::Spi2 => Pin::new(Port::B, 12),
+        })
+    }
+
     pub(crate) fn tools(&self) -> Option<u32> {
         if self.once { Some(1) } else { self.tools }
+    }
+}
+
+impl From<Spi> for SpiBus {
+    fn from(spi: Spi) -> Self {
+        match spi {
+            Spi::Spi1 => Self::Spi1,
+            Spi::Spi2 => Self::Spi2,
+        }
     }
 }
 
@@ -193,6 +229,13 @@ fn part(name: &str) -> Result<&'static Part, String> {
     })
 }
 
+fn stm32(name: &str) -> Result<&'static chip::Part, String> {
+    chip::find_part(name).ok_or_else(|| {
+        let names: Vec<_> = chip::PARTS.iter().map(|part| part.name).collect();
+        format!("there are: {}", names.join(", "))
+    })
+}
+
 fn pin(name: &str) -> Result<Pin, String> {
     Pin::parse(name).ok_or_else(|| "not a pin such as PA4".to_owned())
 }
@@ -205,10 +248,9 @@ fn size(text: &str) -> Option<usize> {
 }
 
 fn flash_size(text: &str) -> Result<usize, String> {
-    // Pages of 1 KiB end at 128 KiB (RM0008 rev 21, section 3.3.3).
     match size(text) {
-        Some(bytes @ 0x4000..=0x2_0000) if bytes.is_multiple_of(1024) => Ok(bytes),
-        _ => Err("not 16k to 128k, in whole pages of 1k".to_owned()),
+        Some(bytes @ 0x4000..=0x8_0000) if bytes.is_multiple_of(2048) => Ok(bytes),
+        _ => Err("not 16k to 512k, in whole pages".to_owned()),
     }
 }
 
@@ -256,7 +298,8 @@ mod tests {
     #[test]
     fn sizes_and_pins_are_read() {
         assert_eq!(flash_size("64k"), Ok(65536));
-        assert!(flash_size("256k").is_err());
+        assert_eq!(flash_size("256k"), Ok(262_144));
+        assert!(flash_size("1024k").is_err());
         assert!(flash_size("65537").is_err());
         assert_eq!(ram_size("20480"), Ok(20480));
         assert!(pull_up("PB9").is_err());

@@ -37,10 +37,15 @@ impl Board {
 
     /// Wires a flash chip to SPI1, its chip select to `select`.
     pub fn clip(&mut self, select: Pin, chip: nor::Chip) -> SharedNor {
+        self.clip_to(SpiBus::Spi1, select, chip)
+    }
+
+    /// Wires a flash chip to a SPI, its chip select to `select`.
+    pub fn clip_to(&mut self, bus: SpiBus, select: Pin, chip: nor::Chip) -> SharedNor {
         let shared = SharedNor::new(chip);
         self.machine
             .chip_mut()
-            .attach_spi(SpiBus::Spi1, select, Box::new(shared.clone()));
+            .attach_spi(bus, select, Box::new(shared.clone()));
         shared
     }
 

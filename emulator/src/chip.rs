@@ -14,6 +14,7 @@ mod dma;
 mod exti;
 mod flash;
 mod i2c;
+mod parts;
 mod pins;
 mod requests;
 mod rtc;
@@ -40,6 +41,7 @@ use dma::Dma;
 use exti::Exti;
 use flash::{FLASH_BASE, Flash, OPTIONS_BASE, OPTIONS_BYTES};
 use i2c::I2c;
+pub use parts::{PARTS, Part, find_part};
 use pins::Pins;
 pub use pins::{Drive, Pin, Port};
 use rtc::Rtc;
@@ -59,6 +61,9 @@ pub use wires::{SpiBus, SpiSlave, Transition};
 pub const SRAM_BASE: u32 = 0x2000_0000;
 /// Its size in every STM32F103x8 and xB: DS5319 rev 18, table 2.
 pub const SRAM_BYTES: usize = 20 * 1024;
+
+/// The most flash of a part of medium density: RM0008 rev 21, section 2.2.
+const MEDIUM_DENSITY_BYTES: usize = 128 * 1024;
 
 /// ST's boot loader: RM0008 rev 21, section 3.3.3.
 const BOOT_LOADER: std::ops::Range<u32> = 0x1fff_f000..0x1fff_f7e0;
@@ -94,7 +99,7 @@ pub enum UsbPullUp {
 /// What differs between two chips and the boards they are on.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Flash memory in bytes: 65536 (x8) or 131072 (xB).
+    /// Flash memory in bytes: 65536 (x8) or 131072 (xB); with more it is a part of high density.
     pub flash_bytes: usize,
     /// SRAM in bytes: 20480 (x8 and xB).
     pub sram_bytes: usize,
@@ -338,7 +343,7 @@ impl Chip {
                     what: "the boot loader in the system memory",
                 }
                 .into()),
-                read => read.ok_or(BusError::NoAnswer),
+                read => read.ok_or_else(|| self.nothing_at(address, pc, 0)),
             };
         };
         if !self.rcc.is_enabled(block.gate()) {
@@ -382,7 +387,8 @@ impl Chip {
                 )),
             }
         } else {
-            let (block, offset) = Block::at(address).ok_or(BusError::NoAnswer)?;
+            let found = Block::at(address);
+            let (block, offset) = found.ok_or_else(|| self.nothing_at(address, pc, value))?;
             if !self.rcc.is_enabled(block.gate()) {
                 self.complain_of_gate(now, pc, block);
                 return Ok(());
@@ -450,6 +456,22 @@ impl Chip {
                 let old = self.read_block(block, offset & !3, now).unwrap_or(0);
                 old & !(width.mask() << shift) | value << shift
             }
+        }
+    }
+
+    /// What an access to no memory and no block leads to: a bus fault, or the end of what the model
+    /// knows of this part.
+    fn nothing_at(&self, address: u32, pc: u32, value: u32) -> BusError {
+        let is_high_density = self.config.flash_bytes > MEDIUM_DENSITY_BYTES;
+        match parts::high_density_block(address) {
+            Some(what) if is_high_density => Halt::NotModelled {
+                pc,
+                address,
+                value,
+                what,
+            }
+            .into(),
+            _ => BusError::NoAnswer,
         }
     }
 

@@ -48,8 +48,8 @@ fn run(args: &Args) -> Result<(), (u8, String)> {
     };
     let image = image.map_err(|error| bad(&args.image, &error))?;
     let chip = Config {
-        flash_bytes: args.flash,
-        sram_bytes: args.ram,
+        flash_bytes: args.flash.unwrap_or(args.part.flash_bytes),
+        sram_bytes: args.ram.unwrap_or(args.part.sram_bytes),
         crystal_hz: (args.crystal_hz > 0).then_some(args.crystal_hz),
         apb_wait_cycles: args.apb_wait,
         double_buffering: args.double_buffering.into(),
@@ -81,7 +81,7 @@ fn run(args: &Args) -> Result<(), (u8, String)> {
                     .ok_or_else(|| bad(path, &"it is larger than the chip"))?;
                 slot.copy_from_slice(&content);
             }
-            Some(board.clip(args.cs, chip))
+            Some(board.clip_to(args.spi.into(), args.cs(), chip))
         }
         None => None,
     };

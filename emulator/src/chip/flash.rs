@@ -8,8 +8,13 @@ use super::Refusal;
 
 /// Where the main flash begins.
 pub(super) const FLASH_BASE: u32 = 0x0800_0000;
-/// Erase unit of a medium-density part: PM0075 section 2.1.
-const PAGE_BYTES: u32 = 1024;
+/// Erase unit of parts up to medium density, and of those of high density: PM0075 section 2.1.
+const PAGE_BYTES: usize = 1024;
+const LARGE_PAGE_BYTES: usize = 2048;
+/// What one bit of the option bytes protects: four pages, or two large ones; the last bit everything
+/// behind (PM0075 section 2.4.2).
+const GROUP_BYTES: u32 = 4096;
+const LAST_GROUP: u32 = 31;
 /// Option bytes: PM0075 section 2.2, eight pairs of a byte and its complement.
 pub(super) const OPTIONS_BASE: u32 = 0x1fff_f800;
 pub(super) const OPTIONS_BYTES: u32 = 16;
@@ -272,8 +277,13 @@ impl Flash {
         }
         match self.control & (CR_PER | CR_MER | CR_OPTER) {
             CR_PER => {
-                let offset = self.address.wrapping_sub(FLASH_BASE);
-                let start = (offset / PAGE_BYTES * PAGE_BYTES) as usize;
+                let offset = self.address.wrapping_sub(FLASH_BASE) as usize;
+                let page_bytes = if self.memory.len() > super::MEDIUM_DENSITY_BYTES {
+                    LARGE_PAGE_BYTES
+                } else {
+                    PAGE_BYTES
+                };
+                let start = offset / page_bytes * page_bytes;
                 if start >= self.memory.len() {
                     return Err(Refusal::Mistake("the page to be erased does not exist"));
                 }
@@ -281,12 +291,12 @@ impl Flash {
                     self.status |= SR_WRPRTERR;
                     return Ok(());
                 }
-                self.memory_mut()[start..start + PAGE_BYTES as usize].fill(0xff);
+                self.memory_mut()[start..start + page_bytes].fill(0xff);
             }
             CR_MER => {
                 let size = self.memory.len() as u32;
                 if (0..size)
-                    .step_by(4096)
+                    .step_by(GROUP_BYTES as usize)
                     .any(|offset| self.is_write_protected(offset))
                 {
                     self.status |= SR_WRPRTERR;
@@ -311,11 +321,11 @@ impl Flash {
         self.unfinished = true;
     }
 
-    /// Whether the page at `offset` is protected: one bit for four pages (PM0075 section 2.4.2);
-    /// with readout protection the first four are always (section 2.4.1).
+    /// Whether the page at `offset` is protected (PM0075 section 2.4.2); with readout protection the
+    /// first group always is (section 2.4.1).
     fn is_write_protected(&self, offset: u32) -> bool {
-        let group = offset / (4 * PAGE_BYTES);
-        let byte = self.loaded[8 + 2 * (group / 8).min(3) as usize];
+        let group = (offset / GROUP_BYTES).min(LAST_GROUP);
+        let byte = self.loaded[8 + 2 * (group / 8) as usize];
         byte >> (group % 8) & 1 == 0 || group == 0 && self.is_read_protected()
     }
 
@@ -457,6 +467,18 @@ mod tests {
         let write = flash.program(0, 0, Time::ZERO);
         assert!(matches!(write, Err(Refusal::Mistake(_))));
         assert_eq!(flash.memory()[0], 0xff);
+    }
+
+    #[test]
+    fn pages_of_a_part_of_high_density_are_twice_as_large() {
+        let mut flash = unlocked();
+        flash.memory = vec![0; 256 * 1024];
+        flash.write(CR, CR_PER, Time::ZERO).unwrap();
+        flash.write(AR, FLASH_BASE + 0x3_0400, Time::ZERO).unwrap();
+        flash.write(CR, CR_PER | CR_STRT, Time::ZERO).unwrap();
+        let erased = flash.memory().iter().filter(|&&byte| byte == 0xff).count();
+        assert_eq!(erased, 2048);
+        assert_eq!(flash.memory()[0x3_0000], 0xff);
     }
 
     #[test]
