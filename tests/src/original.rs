@@ -99,7 +99,7 @@ impl Original {
         self.link
     }
 
-    /// Reads whole pages. Each is read by its CRC until two in a row agree, dumped, and compared.
+    /// Reads whole pages. Each is read until a CRC has come twice, dumped, and compared.
     pub fn read(&mut self, offset_bytes: u32, length_bytes: u32) -> Result<Vec<u8>, Failure> {
         let pages = pages(offset_bytes, length_bytes);
         let mut content = Vec::new();
@@ -222,7 +222,16 @@ impl Original {
 
     /// So many bytes in hexadecimal digits.
     fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
-        let mut digit = || char::from(self.next_byte()?).to_digit(16);
+        let mut empty_reads = 0;
+        let mut digit = || loop {
+            match self.next_byte() {
+                Some(byte) => return char::from(byte).to_digit(16),
+                None => empty_reads += 1,
+            }
+            if empty_reads == EMPTY_READS {
+                return None;
+            }
+        };
         (0..count)
             .map(|_| Some((digit()? << 4 | digit()?) as u8))
             .collect()
@@ -234,19 +243,21 @@ impl Original {
         Some(u32::from_be_bytes(bytes))
     }
 
-    /// Reads a page into the programmer's buffer until two CRCs in a row agree.
+    /// Reads a page into the programmer's buffer until a CRC has come twice.
     fn page_crc(&mut self, page: u32) -> Option<u32> {
-        let mut last = None;
+        let mut seen = Vec::new();
         let mut failures = 0;
         while failures < TRIES {
             self.send(format!("r{page:08x}").as_bytes());
-            match self.crc(b'r') {
-                Some(crc) if last == Some(crc) => return Some(crc),
-                crc => {
-                    failures += usize::from(crc.is_none() || last.is_some());
-                    last = crc;
-                }
+            let Some(crc) = self.crc(b'r') else {
+                failures += 1;
+                continue;
+            };
+            if seen.contains(&crc) {
+                return Some(crc);
             }
+            failures += usize::from(!seen.is_empty());
+            seen.push(crc);
         }
         None
     }

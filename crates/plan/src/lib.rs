@@ -51,6 +51,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod blocks;
 mod content;
 mod device;
 mod error;
@@ -64,6 +65,7 @@ mod plan;
 mod ranges;
 mod survey;
 
+pub use blocks::differing_blocks;
 pub use device::{Failure, FlashDevice, Mismatch, Tick};
 pub use error::PlanError;
 pub use execute::{Cause, Report, RunError, TargetState, execute};

@@ -158,7 +158,7 @@ pub fn read_range(
 }
 
 /// Refuses a memory that makes no sense, and ranges that are not all memory.
-fn check(geometry: &Geometry, ranges: &[&Range<u64>]) -> Result<(), PlanError> {
+pub(crate) fn check(geometry: &Geometry, ranges: &[&Range<u64>]) -> Result<(), PlanError> {
     geometry.check()?;
     ranges
         .iter()

@@ -11,8 +11,10 @@ use std::ffi::{OsStr, OsString};
 pub(super) struct Opt {
     /// Its letter, if it has one.
     pub(super) short: Option<char>,
-    /// Its word, without minuses.
+    /// Its word, without minuses; of an option that has a letter only, its name.
     pub(super) long: &'static str,
+    /// Whether its word can be given.
+    pub(super) has_long: bool,
     /// Whether it takes a value.
     pub(super) takes_value: bool,
 }
@@ -113,9 +115,10 @@ fn by_letter(letter: char, options: &[Opt]) -> Option<Opt> {
 }
 
 /// `-e/--erase`, as argparse's messages have it.
-fn shown(option: Opt) -> String {
+pub(super) fn shown(option: Opt) -> String {
     match option.short {
-        Some(letter) => format!("-{letter}/--{}", option.long),
+        Some(letter) if option.has_long => format!("-{letter}/--{}", option.long),
+        Some(letter) => format!("-{letter}"),
         None => format!("--{}", option.long),
     }
 }
@@ -132,12 +135,12 @@ fn classify(word: &OsStr, options: &[Opt]) -> Word {
         None => (&*text, None),
     };
     if let Some(long) = name.strip_prefix("--") {
-        if let Some(exact) = options.iter().find(|option| option.long == long) {
+        let words = options.iter().filter(|option| option.has_long);
+        if let Some(exact) = words.clone().find(|option| option.long == long) {
             return Word::Option(*exact, value);
         }
-        let like: Vec<&Opt> = options
-            .iter()
-            .filter(|o| o.long.starts_with(long))
+        let like: Vec<&Opt> = words
+            .filter(|option| option.long.starts_with(long))
             .collect();
         return match like[..] {
             [] if text.contains(' ') => Word::Plain,
@@ -172,6 +175,38 @@ fn is_number(text: &str) -> bool {
     }
 }
 
+/// A number as Python's `int(text, 0)` reads it, or `int(text)` without `any_base`: underscores
+/// between digits, blanks around it; with any base, `0x`, `0o` and `0b`, and no leading zeros. What is
+/// too large for anything is the largest there is.
+pub(super) fn python_int(text: &str, any_base: bool) -> Option<i128> {
+    let text = text.trim();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let lower = digits.to_ascii_lowercase();
+    let (base, digits, prefixed) = match lower.get(..2) {
+        Some("0x") if any_base => (16, &lower[2..], true),
+        Some("0o") if any_base => (8, &lower[2..], true),
+        Some("0b") if any_base => (2, &lower[2..], true),
+        _ => (10, &lower[..], false),
+    };
+    // An underscore stands between digits, or between the base and them.
+    let digits = match digits.strip_prefix('_') {
+        Some(digits) if prefixed => digits,
+        _ => digits,
+    };
+    let ends_well = !digits.starts_with('_') && !digits.ends_with('_') && !digits.contains("__");
+    let digits: String = digits.chars().filter(|c| *c != '_').collect();
+    let all = !digits.is_empty() && digits.chars().all(|c| c.is_digit(base));
+    let zeros = any_base && !prefixed && digits.len() > 1 && digits.starts_with('0');
+    if !all || !ends_well || zeros && digits.bytes().any(|byte| byte != b'0') {
+        return None;
+    }
+    let number = i128::from_str_radix(&digits, base).unwrap_or(i128::MAX);
+    Some(if negative { -number } else { number })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,6 +215,7 @@ mod tests {
         Opt {
             short: Some(short),
             long,
+            has_long: true,
             takes_value,
         }
     }
@@ -190,6 +226,10 @@ mod tests {
         opt('V', "verbose", false),
         opt('b', "baud", true),
         opt('l', "length", true),
+        Opt {
+            has_long: false,
+            ..opt('d', "device", true)
+        },
     ];
 
     fn pieces(line: &str) -> Vec<Piece> {
@@ -247,6 +287,13 @@ mod tests {
     }
 
     #[test]
+    fn an_option_of_a_letter_has_no_word() {
+        assert_eq!(pieces("-d x -dy")[1], value("device", "y"));
+        assert_eq!(pieces("--device x")[0], Piece::Unknown("--device".into()));
+        assert_eq!(wrong("-d"), "argument -d: expected one argument");
+    }
+
+    #[test]
     fn a_value_does_not_look_like_an_option_unless_it_is_a_number() {
         assert_eq!(wrong("-b -e"), "argument -b/--baud: expected one argument");
         assert_eq!(wrong("-b"), "argument -b/--baud: expected one argument");
@@ -265,5 +312,26 @@ mod tests {
         assert_eq!(pieces("-x"), [Piece::Unknown("-x".into())]);
         let spaced = [OsString::from("-x y")];
         assert_eq!(split(&spaced, OPTIONS), [word("-x y")]);
+    }
+
+    #[test]
+    fn numbers_are_those_of_python() {
+        let any = |text| python_int(text, true);
+        assert_eq!(any("0x0800_0000"), Some(0x0800_0000));
+        assert_eq!(any("0X10"), Some(16));
+        assert_eq!(any("0o17"), Some(15));
+        assert_eq!(any("0b_11"), Some(3));
+        assert_eq!(any(" 12 "), Some(12));
+        assert_eq!(any("-12"), Some(-12));
+        assert_eq!(any("00"), Some(0));
+        for bad in [
+            "010", "1__0", "_1", "1_", "0x", "", "x", "1k", "0x-1", "+-1",
+        ] {
+            assert_eq!(any(bad), None, "{bad}");
+        }
+        assert_eq!(python_int("010", false), Some(10));
+        assert_eq!(python_int("0x10", false), None);
+        let long = "9".repeat(60);
+        assert_eq!(any(&long), Some(i128::MAX));
     }
 }

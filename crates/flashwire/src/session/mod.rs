@@ -6,6 +6,7 @@
 //! exists.
 
 mod arduino;
+mod blocks;
 mod info;
 mod install;
 mod memory;

@@ -4,6 +4,7 @@
     reason = "many a list of ranges has just one"
 )]
 
+mod blocks;
 mod breaking_off;
 mod estimates;
 mod executing;

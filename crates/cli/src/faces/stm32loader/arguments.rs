@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::faces::argparse::{self, Opt, Piece};
+use crate::faces::argparse::{self, Opt, Piece, python_int};
 
 /// What a command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,7 @@ const fn flag(short: char, long: &'static str) -> Opt {
     Opt {
         short: Some(short),
         long,
+        has_long: true,
         takes_value: false,
     }
 }
@@ -92,6 +93,7 @@ const OPTIONS: [Opt; 21] = [
     Opt {
         short: None,
         long: "version",
+        has_long: true,
         takes_value: false,
     },
 ];
@@ -213,38 +215,6 @@ impl Arguments {
     }
 }
 
-/// A number as Python's `int(text, 0)` reads it, or `int(text)` without `any_base`: underscores
-/// between digits, blanks around it; with any base, `0x`, `0o` and `0b`, and no leading zeros. What is
-/// too large for anything is the largest there is.
-fn python_int(text: &str, any_base: bool) -> Option<i128> {
-    let text = text.trim();
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let (base, digits, prefixed) = match lower.get(..2) {
-        Some("0x") if any_base => (16, &lower[2..], true),
-        Some("0o") if any_base => (8, &lower[2..], true),
-        Some("0b") if any_base => (2, &lower[2..], true),
-        _ => (10, &lower[..], false),
-    };
-    // An underscore stands between digits, or between the base and them.
-    let digits = match digits.strip_prefix('_') {
-        Some(digits) if prefixed => digits,
-        _ => digits,
-    };
-    let ends_well = !digits.starts_with('_') && !digits.ends_with('_') && !digits.contains("__");
-    let digits: String = digits.chars().filter(|c| *c != '_').collect();
-    let all = !digits.is_empty() && digits.chars().all(|c| c.is_digit(base));
-    let zeros = any_base && !prefixed && digits.len() > 1 && digits.starts_with('0');
-    if !all || !ends_well || zeros && digits.bytes().any(|byte| byte != b'0') {
-        return None;
-    }
-    let number = i128::from_str_radix(&digits, base).unwrap_or(i128::MAX);
-    Some(if negative { -number } else { number })
-}
-
 /// The help, in our own words; `name` is what this program is called.
 pub(super) fn help(name: &str) -> String {
     format!(
@@ -302,27 +272,6 @@ mod tests {
             Asked::Wrong(what) => what,
             other => panic!("{line}: {other:?}"),
         }
-    }
-
-    #[test]
-    fn numbers_are_those_of_python() {
-        let any = |text| python_int(text, true);
-        assert_eq!(any("0x0800_0000"), Some(0x0800_0000));
-        assert_eq!(any("0X10"), Some(16));
-        assert_eq!(any("0o17"), Some(15));
-        assert_eq!(any("0b_11"), Some(3));
-        assert_eq!(any(" 12 "), Some(12));
-        assert_eq!(any("-12"), Some(-12));
-        assert_eq!(any("00"), Some(0));
-        for bad in [
-            "010", "1__0", "_1", "1_", "0x", "", "x", "1k", "0x-1", "+-1",
-        ] {
-            assert_eq!(any(bad), None, "{bad}");
-        }
-        assert_eq!(python_int("010", false), Some(10));
-        assert_eq!(python_int("0x10", false), None);
-        let long = "9".repeat(60);
-        assert_eq!(any(&long), Some(i128::MAX));
     }
 
     #[test]
