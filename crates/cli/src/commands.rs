@@ -44,7 +44,7 @@ pub(crate) fn run(command: Command, screen: &Screen) -> Result<Exit, Error> {
         Command::Image(ImageCommand::Convert(args)) => image::convert(&args, screen),
         Command::Image(ImageCommand::Merge(args)) => image::merge(&args, screen),
         // They end with the originals' exit codes, and have been run before.
-        Command::Stm32flash(_) | Command::Stm32loader(_) => Ok(()),
+        Command::Stm32flash(_) | Command::Stm32loader(_) | Command::SpiFlashProgrammer(_) => Ok(()),
         Command::Explain(args) => papers::explain(&args, screen),
         Command::Completions(args) => papers::completions(&args, screen),
         Command::Man(args) => papers::man(&args, screen),

@@ -7,6 +7,7 @@
 
 mod argparse;
 mod getopt;
+mod spi_flash_programmer;
 mod stm32flash;
 mod stm32loader;
 
@@ -19,6 +20,8 @@ use crate::args::Command;
 /// A face: what the original is called, and what stands in for it.
 struct Face {
     name: &'static str,
+    /// What its file is called besides, without what stands behind the last point.
+    file_stem: &'static str,
     /// Takes the name that usage texts show, and the words after it.
     run: fn(&str, &[OsString]) -> ExitCode,
 }
@@ -26,11 +29,18 @@ struct Face {
 const FACES: &[Face] = &[
     Face {
         name: "stm32flash",
+        file_stem: "stm32flash",
         run: stm32flash::run,
     },
     Face {
         name: "stm32loader",
+        file_stem: "stm32loader",
         run: stm32loader::run,
+    },
+    Face {
+        name: "spi-flash-programmer",
+        file_stem: "spi_flash_programmer_client",
+        run: spi_flash_programmer::run,
     },
 ];
 
@@ -50,10 +60,16 @@ pub(crate) fn run_command(command: &Command) -> Option<ExitCode> {
     match command {
         Command::Stm32flash(face) => Some(stm32flash::run("flashwire stm32flash", &face.words)),
         Command::Stm32loader(face) => Some(stm32loader::run("flashwire stm32loader", &face.words)),
+        Command::SpiFlashProgrammer(face) => Some(spi_flash_programmer::run(
+            "flashwire spi-flash-programmer",
+            &face.words,
+        )),
         _ => None,
     }
 }
 
 fn named(name: &OsStr) -> Option<&'static Face> {
-    FACES.iter().find(|face| name == face.name)
+    FACES
+        .iter()
+        .find(|face| name == face.name || name == face.file_stem)
 }

@@ -255,7 +255,8 @@ impl Values {
         let length = match self.length {
             -1 => Length::All,
             length => Length::Bytes(
-                u64::try_from(length).map_err(|_| "length must be -1 or not negative".to_owned())?,
+                u64::try_from(length)
+                    .map_err(|_| "length must be -1 or not negative".to_owned())?,
             ),
         };
         let unit = match command {
@@ -265,7 +266,11 @@ impl Values {
             _ => None,
         };
         if let Some((name, bytes)) = unit {
-            let wrong = |what| Err(format!("{what} must be a multiple of the {name} size {bytes}"));
+            let wrong = |what| {
+                Err(format!(
+                    "{what} must be a multiple of the {name} size {bytes}"
+                ))
+            };
             if matches!(length, Length::Bytes(length) if length % bytes != 0) {
                 return wrong("length");
             }
