@@ -88,8 +88,8 @@ pub(crate) enum Command {
     /// Take the options of stm32loader 0.7.1 (`flashwire stm32loader -h`); also under that name
     #[command(name = "stm32loader", disable_help_flag = true)]
     Stm32loader(FaceArgs),
-    /// Take the options of spi_flash_programmer_client.py (`flashwire spi-flash-programmer -h`); also
-    /// under that name
+    /// Take the options of nfd's spi_flash_programmer_client.py (`flashwire spi-flash-programmer -h`);
+    /// also under that name
     #[command(name = "spi-flash-programmer", disable_help_flag = true)]
     SpiFlashProgrammer(FaceArgs),
     /// Explain an error code at length

@@ -21,11 +21,21 @@ use crate::spinor::{self, Definition, Part, Parts, ProbeMethod, Programming, Tim
 /// in a simulator, 62 KiB/s of pages in all.
 const CRC_TIME: Duration = Duration::from_millis(4);
 
+/// How long a sector of a chip takes of which nothing is known: what is usual, and so much that
+/// twice of it is the patience of the sketch's own client, 3 s.
+const ASSUMED_ERASE: Timing = Timing {
+    typical: Duration::from_millis(60),
+    maximum: Duration::from_millis(1500),
+};
+
 /// What a host can choose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChipOptions {
     /// The part that it is: where several have one id, and for firmware that cannot ask.
     pub name: Option<String>,
+    /// Whether a chip that nobody knows, or that could be several, is taken for what the sketch's own
+    /// client takes every chip for: sectors of 4 KiB, pages of 256 bytes. Else it can only be read.
+    pub assumed: bool,
 }
 
 /// What is known of a chip.
@@ -54,6 +64,8 @@ pub struct Chip {
     pub(super) program_time: Timing,
     /// CRCs of pages that were asked for and have not been changed since.
     pub(super) known: BTreeMap<u16, u32>,
+    /// It is not known what it is, and taken for what the sketch's own client takes every chip for.
+    assumed: bool,
     /// Protection that comes with the power has been lifted.
     writable: bool,
     /// What is protected again at the end.
@@ -139,10 +151,22 @@ impl Chip {
         let (id, rows) = find(&mut client, parts, options.name.as_deref())?;
         let definition = match &rows[..] {
             [] => None,
-            rows => Some(Definition::from_table(&id.unwrap_or_default(), rows)?),
+            rows => match Definition::from_table(&id.unwrap_or_default(), rows) {
+                Err(spinor::Error::Ambiguous { .. }) if options.assumed => None,
+                defined => Some(defined?),
+            },
         };
         let known = definition.as_ref();
-        let (erase_kinds, erase_times) = known.map(|known| erases(known, &rows)).unzip();
+        let assumed = options.assumed && known.is_none();
+        // Without an id, this is what tells whether there is a chip.
+        if assumed && id.is_none() && client.status_registers()? == [0xFF; REGISTERS] {
+            return Err(spinor::Error::AllOnes.into());
+        }
+        let (erase_kinds, erase_times) = match known {
+            Some(known) => erases(known, &rows),
+            None if assumed => assumed_erases(),
+            None => (Vec::new(), Vec::new()),
+        };
         let program_time = known.map_or(Timing::PAGE, |known| known.program_time);
         let size_bytes = known.map_or(ADDRESS_END, |known| known.size_bytes);
         let identity = Identity {
@@ -162,7 +186,7 @@ impl Chip {
                 .into_iter()
                 .collect(),
             erased: 0xFF,
-            erase_kinds: erase_kinds.unwrap_or_default(),
+            erase_kinds,
             program: Program {
                 unit_bytes: 1,
                 block_bytes: PAGE_BYTES as u64,
@@ -174,7 +198,8 @@ impl Chip {
             client,
             identity,
             geometry,
-            erase_times: erase_times.unwrap_or_default(),
+            erase_times,
+            assumed,
             program_time,
             known: BTreeMap::new(),
             writable: false,
@@ -198,6 +223,7 @@ impl Chip {
     /// [`Error::UnknownChip`], [`Error::Unsuitable`].
     pub fn check_changeable(&self) -> Result<(), Error> {
         match (&self.identity.definition, self.identity.unsuitable) {
+            (None, _) if self.assumed => Ok(()),
             (None, _) => Err(Error::UnknownChip {
                 id: self.identity.id,
             }),
@@ -212,6 +238,11 @@ impl Chip {
     /// What the programmer did; [`Error::ProtectionStays`] if the chip does not take it.
     pub fn close(mut self) -> Result<(), Error> {
         self.protect_again()
+    }
+
+    /// Whether the status registers of a chip whose maker is not known may be asked for.
+    pub(super) fn is_assumed(&self) -> bool {
+        self.assumed
     }
 
     /// Sees to it that a chip which protects itself at power-up can be written.
@@ -234,23 +265,35 @@ impl Chip {
 fn erases(definition: &Definition, rows: &[&Part]) -> (Vec<EraseKind>, Vec<Timing>) {
     let size_bytes = definition.size_bytes;
     let reach = size_bytes.min(ADDRESS_END);
-    let kind = |name: &str, unit_bytes: u64, count: u64, time: Timing| EraseKind {
+    let sectors = sector_time(definition, rows).map(|time| {
+        (
+            erase_kind("4K sector", SECTOR_BYTES as u64, reach, time),
+            time,
+        )
+    });
+    let whole = chip_time(rows)
+        .filter(|_| reach == size_bytes)
+        .map(|time| (erase_kind("chip", size_bytes, reach, time), time));
+    sectors.into_iter().chain(whole).unzip()
+}
+
+/// The way to erase a chip of which nothing is known: sectors, as far as addresses reach.
+fn assumed_erases() -> (Vec<EraseKind>, Vec<Timing>) {
+    let sectors = erase_kind("4K sector", SECTOR_BYTES as u64, ADDRESS_END, ASSUMED_ERASE);
+    (vec![sectors], vec![ASSUMED_ERASE])
+}
+
+fn erase_kind(name: &str, unit_bytes: u64, reach_bytes: u64, time: Timing) -> EraseKind {
+    EraseKind {
         name: name.to_owned(),
         runs: vec![Run {
             start: 0,
             unit_bytes,
-            count,
+            count: reach_bytes / unit_bytes,
             time: time.typical + Duration::from_millis(FIXED_WAIT_MS),
         }],
-        whole: unit_bytes == size_bytes,
-    };
-    let sector = SECTOR_BYTES as u64;
-    let sectors = sector_time(definition, rows)
-        .map(|time| (kind("4K sector", sector, reach / sector, time), time));
-    let whole = chip_time(rows)
-        .filter(|_| reach == size_bytes)
-        .map(|time| (kind("chip", size_bytes, 1, time), time));
-    sectors.into_iter().chain(whole).unzip()
+        whole: unit_bytes == reach_bytes,
+    }
 }
 
 /// What moving a page costs, for the planner: most of it is hexadecimal on the wire.

@@ -39,7 +39,7 @@ impl Chip {
     /// [`spinor::Error::AllOnes`] if there is no chip; what the programmer did.
     pub fn protection(&mut self) -> Result<Option<Status>, Error> {
         let maker = self.identity().maker;
-        if maker.is_none_or(|maker| WITHOUT_SR2.contains(&maker)) {
+        if maker.map_or(!self.is_assumed(), |maker| WITHOUT_SR2.contains(&maker)) {
             return Ok(None);
         }
         let registers = self.client.status_registers()?;

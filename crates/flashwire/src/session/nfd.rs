@@ -1,6 +1,6 @@
 //! SPI NOR chips behind a programmer that speaks the protocol of nfd's sketch.
 
-use flashwire_client::nfd::{self, Chip, ChipOptions, Client, Error as NfdError};
+use flashwire_client::nfd::{self, Chip, ChipOptions, Client, Command, Error as NfdError};
 use flashwire_client::spinor::{Definition, Parts, Voltage};
 use flashwire_link::Settings;
 use flashwire_plan::{FlashDevice, PlanError};
@@ -59,6 +59,14 @@ impl Nfd {
 
     fn id(&self) -> &[u8] {
         self.chip.identity().id.as_ref().map_or(&[], |id| id)
+    }
+
+    /// The chip's id, if the firmware can ask for it.
+    pub(super) fn asked_id(&self) -> Result<Vec<u8>, NfdError> {
+        let id = self.chip.identity().id.map(Vec::from);
+        id.ok_or(NfdError::Unsupported {
+            command: Command::JedecId,
+        })
     }
 
     /// What the chip is called, in a few words.
@@ -192,6 +200,7 @@ impl Session {
             chip: part,
             spi_hz,
             chip_select,
+            assumed,
             outputs,
             repeat_read,
         } = options.spi;
@@ -214,7 +223,10 @@ impl Session {
         let client = client?;
         let programmer = client.name();
         let is_named = part.is_some();
-        let choice = ChipOptions { name: part };
+        let choice = ChipOptions {
+            name: part,
+            assumed,
+        };
         let chip = Chip::open(client, &Parts::built_in(), &choice).map_err(on_port)?;
         let nfd = Nfd {
             chip,
@@ -225,7 +237,11 @@ impl Session {
         if let Some(voltage) = nfd.low_voltage() {
             warn_of_voltage(&nfd.part(), voltage, watcher);
         }
-        if nfd.definition().is_none() {
+        if nfd.definition().is_none() && assumed {
+            watcher.note(
+                "it is not known what the chip is: it is taken for one with sectors of 4 KiB",
+            );
+        } else if nfd.definition().is_none() {
             watcher.warn(
                 "it is not known what the chip is: it can be read with --length; --chip NAME says \
                  which part it is",

@@ -29,6 +29,9 @@ pub struct SpiOptions {
     pub spi_hz: Option<u32>,
     /// Chip select line; an Arduino's pin behind nfd's sketch. `None` leaves it as it is.
     pub chip_select: Option<u8>,
+    /// Whether a chip that nobody knows is taken for one with sectors of 4 KiB and pages of 256 bytes,
+    /// behind nfd's sketch; else it can only be read. Other programmers ask the chip.
+    pub assumed: bool,
     /// Pins of an Arduino with nfd's sketch that are made outputs. Other programmers have none.
     pub outputs: Vec<PinOutput>,
     /// Everything that is read is read so often, and believed only if it is the same each time; 0
@@ -314,6 +317,7 @@ impl Session {
             chip: part,
             spi_hz,
             chip_select,
+            assumed: _,
             outputs,
             repeat_read,
         } = options.spi;
@@ -383,6 +387,18 @@ impl Session {
         match &self.device {
             Device::Spi(spi) => Ok(spi.info().sfdp),
             Device::Nfd(_) => Err(self.on_port(Problem::NoRawSpi)),
+            Device::Stm32(_) | Device::Arduino(_) => Err(no_chip()),
+        }
+    }
+
+    /// What a SPI NOR chip answers to RDID; nothing if that is nothing to it.
+    ///
+    /// # Errors
+    /// There is no such chip, or its programmer's firmware has no way to ask it.
+    pub fn spi_id(&self) -> Result<Vec<u8>, Error> {
+        match &self.device {
+            Device::Spi(spi) => Ok(spi.id().to_vec()),
+            Device::Nfd(nfd) => nfd.asked_id().map_err(|error| self.on_port(error)),
             Device::Stm32(_) | Device::Arduino(_) => Err(no_chip()),
         }
     }

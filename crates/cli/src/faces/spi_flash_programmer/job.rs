@@ -9,7 +9,7 @@ use std::ops::Range;
 use flashwire::images::{self, Firmware};
 use flashwire::{
     CancelFlag, EraseChoice, Error, Exit, OpenOptions, PinOutput, PlanOptions, Port, Problem,
-    Segment, Session, Speed, SpiOptions, WriteOptions, files, serial_ports,
+    Segment, Session, Speed, WriteOptions, files, serial_ports,
 };
 
 use super::arguments::{Arguments, Command, Length, PAGE_BYTES, SECTOR_BYTES};
@@ -22,6 +22,9 @@ use crate::signals;
 
 /// What Ctrl-C is answered with.
 const STOPPING: &str = "stopping after the command under way; Ctrl-C again ends at once";
+
+/// How much of an id is shown: maker and two bytes, as the sketch asks for them.
+const ID_BYTES: usize = 3;
 
 /// Does what the arguments ask for.
 pub(super) fn run(arguments: &Arguments) -> Exit {
@@ -87,7 +90,8 @@ impl Job<'_> {
             Ok(session) => session,
             // It is the programmer that has pins, and it has done what it was told.
             Err(error) if self.is_about_pins() && is_about_the_chip(&error) => {
-                return Ok(Exit::Done);
+                self.screen.detail(&error.to_string());
+                return Ok(self.pins_are_set());
             }
             Err(error) => return Err(error),
         };
@@ -121,9 +125,11 @@ impl Job<'_> {
     /// what it is padded with.
     fn load(&self) -> Result<Vec<u8>, Error> {
         let Arguments {
+            command,
             file,
             length,
             file_offset,
+            pad,
             ..
         } = self.arguments;
         let name = file.display().to_string();
@@ -143,6 +149,13 @@ impl Job<'_> {
                 .and_then(|bytes| content?.get(..bytes))
                 .ok_or_else(|| too_short(bytes))?,
         };
+        let is_whole = (content.len() as u64).is_multiple_of(SECTOR_BYTES);
+        if *command == Command::Write && pad.is_none() && !is_whole {
+            let what = format!(
+                "file size must be a multiple of the sector size {SECTOR_BYTES}, use --pad"
+            );
+            return Err(Error::from(Problem::Usage(what)).about(name));
+        }
         Ok(content.to_vec())
     }
 
@@ -151,6 +164,15 @@ impl Job<'_> {
             self.arguments.command,
             Command::SetCsIo | Command::SetOutput
         )
+    }
+
+    /// The original says nothing here; but it does not last, and people wonder.
+    fn pins_are_set(&self) -> Exit {
+        self.screen.say(
+            "most boards are reset when their port is opened, and forget their pins: with any other \
+             command, --io is its chip select",
+        );
+        Exit::Done
     }
 
     /// How to reach the chip: by nfd's protocol where the port does not say otherwise.
@@ -167,16 +189,15 @@ impl Job<'_> {
         port.method.get_or_insert(flashwire::port::Method::Nfd);
         let mut options = OpenOptions::new(port);
         options.speed = Speed::Baud(*baud);
-        options.spi = match (command, *io) {
-            (Command::SetOutput, Some(pin)) => SpiOptions {
-                outputs: vec![PinOutput { pin, level: *value }],
-                ..SpiOptions::default()
-            },
-            (_, chip_select) => SpiOptions {
-                chip_select,
-                ..SpiOptions::default()
-            },
-        };
+        // As the original: every chip has sectors of 4 KiB.
+        options.spi.assumed = true;
+        match (command, *io) {
+            (Command::SetOutput, Some(pin)) => {
+                options.spi.outputs = vec![PinOutput { pin, level: *value }];
+            }
+            (_, Some(pin)) => options.spi.chip_select = Some(pin),
+            (_, None) => {}
+        }
         options.cancel = self.cancel.clone();
         Ok(options)
     }
@@ -222,16 +243,14 @@ impl Job<'_> {
                 Ok(Exit::Done)
             }
             Command::IdRegister => {
-                let id = session.info().spi.map(|spi| spi.id).unwrap_or_default();
-                if id.is_empty() {
-                    let what =
-                        "this programmer cannot ask for the id: its sketch is older than 2019";
-                    return Err(Problem::Usage(what.to_owned()).into());
-                }
-                self.print(&registers::dump(&id))?;
+                let id = session.spi_id()?;
+                let id = &id[..id.len().min(ID_BYTES)];
+                self.print(&registers::dump(id))?;
                 Ok(Exit::Done)
             }
-            Command::Ports | Command::SetCsIo | Command::SetOutput => Ok(Exit::Done),
+            // They are set at the opening of the port.
+            Command::SetCsIo | Command::SetOutput => Ok(self.pins_are_set()),
+            Command::Ports => Ok(Exit::Done),
         }
     }
 
@@ -266,7 +285,7 @@ impl Job<'_> {
     }
 
     fn read(&mut self, session: &mut Session, output: Option<Output>) -> Result<Exit, Error> {
-        let range = self.range(session);
+        let range = self.range(session)?;
         let content = match range.is_empty() {
             true => Vec::new(),
             false => session.read(range, &mut self.view)?,
@@ -312,11 +331,11 @@ impl Job<'_> {
 
     /// Erases whole sectors, and looks whether they are.
     fn erase(&mut self, session: &mut Session) -> Result<Exit, Error> {
-        let range = self.range(session);
+        let range = self.range(session)?;
         if range.is_empty() {
             return self.done();
         }
-        let everything = range == session.flash_range();
+        let everything = session.info().size_known && range == session.flash_range();
         let job = session.plan_erase((!everything).then_some(range), true)?;
         let erased = session.execute(&job, &mut self.view);
         if erased.is_err() {
@@ -327,13 +346,17 @@ impl Job<'_> {
     }
 
     /// The addresses that are read or erased.
-    fn range(&self, session: &mut Session) -> Range<u64> {
+    fn range(&self, session: &mut Session) -> Result<Range<u64>, Error> {
         let start = self.arguments.flash_offset;
         let end = match self.arguments.length {
             Length::Bytes(bytes) => start.saturating_add(bytes),
-            Length::All => session.flash_range().end.max(start),
+            Length::All if session.info().size_known => session.flash_range().end.max(start),
+            Length::All => {
+                let what = "-l -1: it is not known what the chip is, and so how large";
+                return Err(Problem::Usage(what.to_owned()).into());
+            }
         };
-        start..end
+        Ok(start..end)
     }
 }
 
