@@ -12,6 +12,7 @@ fn open(bench: &Bench, name: Option<&str>) -> Result<nfd::Chip, nfd::Error> {
     let client = Client::open(bench.link(), nfd::Options::default())?;
     let options = ChipOptions {
         name: name.map(str::to_owned),
+        ..ChipOptions::default()
     };
     nfd::Chip::open(client, &Parts::built_in(), &options)
 }
