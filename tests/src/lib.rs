@@ -26,6 +26,7 @@ pub mod original;
 pub mod ours;
 #[cfg(target_os = "linux")]
 pub mod overheard;
+pub mod plugged;
 #[cfg(target_os = "linux")]
 pub mod preload;
 pub mod programmer;

@@ -136,11 +136,12 @@ fn bytes_are_written_at_the_speed_of_the_wire() {
 fn flashroms_pages_take_their_time() {
     let time =
         |world, spi_hz, pace| programming_time(Build::DoubleBuffered, world, spi_hz, pace, 256);
-    // W25Q80BV: 0.7 ms a page.
+    // W25Q80BV: 0.7 ms a page. Asked for are 268, 285 and 115 ms; what keeps the first from being
+    // reached stands in docs/performance.md.
     let typical = nor::Pace::Typical;
     is_at_most(
         time(EASY, 36_000_000, typical),
-        271.0,
+        269.0,
         "64 KiB, no wait, 36 MHz",
     );
     is_at_most(

@@ -199,7 +199,15 @@ impl Chip {
             }
             Block::Wwdg => self.wwdg.read(offset, now, self.clocks.apb1),
             Block::Iwdg => self.iwdg.read(offset, now),
-            Block::Spi(index) => self.spis[index].read(offset),
+            Block::Spi(index) => {
+                let value = self.spis[index].read(offset);
+                if self.spis[index].take_gap() {
+                    let text =
+                        "a SPI word was received after an overrun: words before it are missing";
+                    self.complaints.add(now, self.pc, text);
+                }
+                value
+            }
             Block::Usart(index) => self.usarts[index].read(offset),
             Block::Usb => self.usb.read(offset),
             // Every half-word of the packet memory stands in a word of its own (section 23.5.3).

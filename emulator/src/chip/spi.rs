@@ -1,6 +1,12 @@
 //! SPI: RM0008 rev 21, section 25.5.
 //!
-//! A master on two data lines, 8 or 16 bits at a time. Not here: slaves, one data line, reception
+//! A master on two data lines, 8 or 16 bits at a time.
+//!
+//! An overrun is no mistake by itself: the manual's own procedure for a master that only transmits
+//! ends with one (section 25.3.5: the received data are never read). It is one if what was received is
+//! used all the same; see [`Spi::receives_with_a_gap`].
+//!
+//! Not here: slaves, one data line, reception
 //! alone, CRC, I2S (a STM32F103xB has none, but HALs clear its register).
 
 use crate::time::Time;
@@ -75,6 +81,8 @@ pub(super) struct Spi {
     received: u16,
     full: bool,
     overrun: Overrun,
+    /// A word was taken that does not follow the one before.
+    has_gap: bool,
     mode_fault: bool,
 }
 
@@ -96,6 +104,7 @@ impl Spi {
                 status
             }
             0x0c => {
+                self.has_gap |= self.receives_with_a_gap();
                 self.full = false;
                 if self.overrun == Overrun::Flagged {
                     self.overrun = Overrun::DataRead;
@@ -182,6 +191,24 @@ impl Spi {
             | flag(self.is_busy(), SR_BSY)
     }
 
+    /// Whether reading DR now takes a word out of a stream in which words are missing. One word may
+    /// be read after an overrun while nothing is under way: so the flag is cleared, and nothing
+    /// follows. Read while the next word comes, it is an old one that is taken for new; and a word
+    /// that is read before SR was is one of those of which the manual says that they are lost.
+    fn receives_with_a_gap(&self) -> bool {
+        let is_unread = self.full;
+        match self.overrun {
+            Overrun::None => false,
+            Overrun::Flagged => is_unread && self.is_busy(),
+            Overrun::DataRead => is_unread,
+        }
+    }
+
+    /// Whether a word was taken since this was last asked that does not follow the one before.
+    pub(super) fn take_gap(&mut self) -> bool {
+        std::mem::take(&mut self.has_gap)
+    }
+
     /// Whether a word is under way or waiting to be.
     pub(super) fn is_busy(&self) -> bool {
         self.transfer.is_some() || self.waiting.is_some() && self.cr1 & CR1_SPE != 0
@@ -242,9 +269,9 @@ impl Spi {
         })
     }
 
-    /// Takes what came in during an exchange. Tells whether a word was lost: what is in DR stays
-    /// (section 25.3.10, overrun).
-    pub(super) fn receive(&mut self, bytes: [u8; 2]) -> bool {
+    /// Takes what came in during an exchange. If the word before was not taken, it stays and this
+    /// one is lost (section 25.3.10, overrun).
+    pub(super) fn receive(&mut self, bytes: [u8; 2]) {
         let wide = self.cr1 & CR1_DFF != 0;
         let word = if wide {
             u16::from_be_bytes(bytes)
@@ -258,11 +285,10 @@ impl Spi {
         };
         if self.full {
             self.overrun = Overrun::Flagged;
-            return true;
+        } else {
+            self.received = word;
+            self.full = true;
         }
-        self.received = word;
-        self.full = true;
-        false
     }
 
     pub(super) fn requests_receive_dma(&self) -> bool {
@@ -326,12 +352,36 @@ mod tests {
     #[test]
     fn an_overrun_keeps_the_old_word_and_is_cleared_by_dr_then_sr() {
         let mut spi = master();
-        assert!(!spi.receive([1, 0]));
-        assert!(spi.receive([2, 0]));
+        spi.receive([1, 0]);
+        spi.receive([2, 0]);
         assert_eq!(spi.read(SR).unwrap() & SR_OVR, SR_OVR);
         assert_eq!(spi.read(DR), Some(1));
         assert_eq!(spi.read(SR).unwrap() & SR_OVR, SR_OVR, "read, then cleared");
         assert_eq!(spi.read(SR).unwrap() & SR_OVR, 0);
+        assert!(!spi.take_gap(), "what came in was not wanted");
+    }
+
+    #[test]
+    fn a_word_from_before_an_overrun_that_is_read_while_the_next_one_comes_is_old() {
+        let mut spi = master();
+        spi.receive([1, 0]);
+        spi.receive([2, 0]);
+        spi.write(DR, 3, Time::ZERO, CLOCK).unwrap();
+        assert_eq!(spi.read(DR), Some(1));
+        assert!(spi.take_gap());
+        assert!(!spi.take_gap(), "told once");
+    }
+
+    #[test]
+    fn words_that_are_read_on_after_an_overrun_have_a_gap_before_them() {
+        // As DMA does it, which never looks at SR.
+        let mut spi = master();
+        spi.receive([1, 0]);
+        spi.receive([2, 0]);
+        spi.read(DR);
+        spi.receive([3, 0]);
+        assert_eq!(spi.read(DR), Some(3));
+        assert!(spi.take_gap());
     }
 
     #[test]

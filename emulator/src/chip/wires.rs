@@ -225,10 +225,7 @@ impl Chip {
                     }
                 }
             }
-            if self.spis[index].receive(bytes) {
-                self.complaints
-                    .add(exchange.done, self.pc, "a SPI word was lost: overrun");
-            }
+            self.spis[index].receive(bytes);
             self.serve_dma(exchange.done);
             self.spis[index].start(exchange.done, clock);
             self.serve_dma(exchange.done);

@@ -10,14 +10,17 @@ use crate::{Board, Device, Moment};
 
 impl<B: Board> Programmer<B> {
     /// Takes bytes of a packet that has arrived, from the front; returns how many. The same as
-    /// [`receive`](Device::receive), and sooner done where a packet ends a short O_SPIOP whose opcode
-    /// came in one of its own: so flashrom asks for a status, again and again.
+    /// [`receive`](Device::receive), and sooner done for what flashrom programs a page with: short
+    /// O_SPIOPs whose opcode came in a packet of its own, and data that fills packets.
     #[inline]
     pub fn receive_packet(&mut self, now: Moment, packet: &[u8]) -> usize {
-        match self.operate_at_once(packet) {
-            Some(taken) if taken == packet.len() => taken,
-            Some(taken) => taken + self.receive(now, packet.get(taken..).unwrap_or_default()),
-            None => self.receive(now, packet),
+        let taken = self
+            .operate_at_once(packet)
+            .or_else(|| self.send_all(packet))
+            .unwrap_or(0);
+        match packet.get(taken..) {
+            Some(rest) if !rest.is_empty() => taken + self.receive(now, rest),
+            _ => taken,
         }
     }
 
@@ -61,5 +64,22 @@ impl<B: Board> Programmer<B> {
         self.board.deselect();
         self.state = State::Idle;
         Some(fields.len() + data.len())
+    }
+
+    /// A packet of nothing but data of an O_SPIOP. Returns how many bytes it had; None, and nothing is
+    /// done, if it is not such a one.
+    #[inline]
+    fn send_all(&mut self, bytes: &[u8]) -> Option<usize> {
+        let left = self.left.checked_sub(u32::try_from(bytes.len()).ok()?)?;
+        if self.state != State::Sending || left == 0 && self.count > 0 {
+            return None;
+        }
+        self.left = left;
+        self.board.write(bytes);
+        if left == 0 {
+            self.board.deselect();
+            self.answer(ACK);
+        }
+        Some(bytes.len())
     }
 }

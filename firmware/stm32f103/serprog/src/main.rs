@@ -70,7 +70,10 @@ fn serve(
             port.drop_arrived(taken);
         }
         let mut quiet = false;
-        if port.takes_packet() {
+        if port.is_closed() {
+            // Nobody is there to hear it.
+            programmer.transmit(now, &mut answer);
+        } else if port.takes_packet() {
             let answers = programmer.take_answers();
             if answers.is_empty() {
                 let filled = programmer.transmit(now, &mut answer);

@@ -12,8 +12,8 @@
 //! that, DMA feeds the bus while the core looks after USB: what is written lies in one of two buffers
 //! meanwhile, what is read comes into a ring that is read ahead of the host.
 //!
-//! What comes in while DMA sends is not looked at, so the receiver overruns: section 25.3.5, "transmit
-//! only". That is cleared before anything is read.
+//! What comes in while bytes are written is not looked at, so the receiver overruns: section 25.3.5,
+//! "transmit-only procedure". Every write ends with clearing that, when its last bit has left.
 
 use core::ptr;
 
@@ -86,7 +86,7 @@ const FROM_SPI: usize = 1;
 const TO_SPI: usize = 2;
 
 /// From how many bytes on DMA takes less time than the core alone.
-const DMA_FROM_BYTES: usize = 8;
+const DMA_FROM_BYTES: usize = 12;
 
 /// A packet of USB full speed, so that what came in one goes out in one.
 const SEND_BYTES: usize = 64;
@@ -105,6 +105,14 @@ static mut SEND: [[u8; SEND_BYTES]; 2] = [[0; SEND_BYTES]; 2];
 
 /// What is sent while reading.
 static IDLE_BYTE: u8 = 0;
+
+/// What DMA does, or has done without its channels being closed again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transfer {
+    None,
+    Write,
+    Read,
+}
 
 /// A read that is long enough for DMA.
 #[derive(Clone, Copy)]
@@ -131,13 +139,12 @@ pub(crate) struct SpiBoard {
     micros: Micros,
     /// [`select_bit`] of the line that is low; 0 if none is.
     selected: u32,
-    /// DMA reads ahead, and how far it is.
-    reads_ahead: bool,
+    /// While DMA reads: how far it is.
     reading: Reading,
     /// Which of the two send buffers comes next.
     next_send: usize,
-    /// DMA sends, or has sent and its channel is still open.
-    dma_sends: bool,
+    /// What DMA does.
+    transfer: Transfer,
 }
 
 impl SpiBoard {
@@ -156,10 +163,9 @@ impl SpiBoard {
             pins,
             micros,
             selected: 0,
-            reads_ahead: false,
             reading: NOTHING,
             next_send: 0,
-            dma_sends: false,
+            transfer: Transfer::None,
         };
         board.set_outputs(false);
         board.spi.cr1().write(|w| {
@@ -180,22 +186,29 @@ impl SpiBoard {
         board
     }
 
-    /// Waits until DMA has nothing more to send and what it sent has left.
+    /// Waits until DMA has nothing more to send and what it sent has left; gives up a read.
     #[inline(always)]
-    fn finish_dma(&mut self) {
-        if self.dma_sends {
-            self.close_dma();
-            // Here, so that who calls this twice looks once.
-            self.dma_sends = false;
+    fn finish_transfer(&mut self) {
+        if self.transfer != Transfer::None {
+            self.close_transfer();
         }
     }
 
     #[inline(never)]
-    fn close_dma(&mut self) {
-        while self.dma_is_busy() {}
+    fn close_transfer(&mut self) {
+        if self.transfer == Transfer::Write {
+            while self.dma_is_busy() {}
+        }
         self.stop_channel(TO_SPI);
         self.wait_until_sent();
-        // Section 25.3.10: data, then status, clears an overrun.
+        self.stop_channel(FROM_SPI);
+        self.clear_overrun();
+        self.transfer = Transfer::None;
+    }
+
+    /// Forgets what came in. Section 25.3.10: data, then status, clears an overrun.
+    #[inline(always)]
+    fn clear_overrun(&self) {
         self.spi.dr().read();
         self.spi.sr().read();
     }
@@ -205,6 +218,7 @@ impl SpiBoard {
     }
 
     /// Waits until nothing is left in the SPI and its clock has stopped: section 25.3.8.
+    #[inline(always)]
     fn wait_until_sent(&self) {
         while self.spi.sr().read().txe().bit_is_clear() {}
         self.wait_for_clock();
@@ -255,9 +269,9 @@ impl SpiBoard {
                 ptr::copy_nonoverlapping(part.as_ptr(), start, part.len());
                 start
             };
-            while self.dma_sends && self.dma_is_busy() {}
+            while self.dma_is_busy() {}
             self.feed(start, true, part.len() as u16);
-            self.dma_sends = true;
+            self.transfer = Transfer::Write;
         }
     }
 
@@ -291,16 +305,9 @@ impl SpiBoard {
             unasked: count,
             ..NOTHING
         };
+        self.transfer = Transfer::Read;
         self.open_ring();
         self.read_ahead();
-    }
-
-    /// Ends that, wherever it is.
-    #[inline(never)]
-    fn stop_reading_ahead(&mut self) {
-        self.stop_channel(TO_SPI);
-        self.wait_until_sent();
-        self.stop_channel(FROM_SPI);
     }
 
     /// Asks the chip for more if it is not at work and the ring has room.
@@ -342,11 +349,17 @@ impl SpiBoard {
         self.reading.asked -= wanted as u32;
     }
 
+    /// Gives the SPI a byte. It must have room for one.
+    #[inline(always)]
+    fn put(&self, byte: u8) {
+        // SAFETY: the register takes any byte.
+        self.spi.dr8().write(|w| unsafe { w.dr().bits(byte) });
+    }
+
     /// One byte out, one byte in. Nothing else may be under way.
     #[inline(always)]
     fn exchange(&self, byte: u8) -> u8 {
-        // SAFETY: the register takes any byte.
-        self.spi.dr8().write(|w| unsafe { w.dr().bits(byte) });
+        self.put(byte);
         while self.spi.sr().read().rxne().bit_is_clear() {}
         self.spi.dr8().read().dr().bits()
     }
@@ -371,11 +384,7 @@ impl Board for SpiBoard {
 
     #[inline(always)]
     fn deselect(&mut self) {
-        if self.reads_ahead {
-            self.stop_reading_ahead();
-            self.reads_ahead = false;
-        }
-        self.finish_dma();
+        self.finish_transfer();
         // The last bit was read in the middle of its clock.
         self.wait_for_clock();
         // SAFETY: lets one of this board's pins go high, or none.
@@ -388,24 +397,26 @@ impl Board for SpiBoard {
         if bytes.len() >= DMA_FROM_BYTES {
             return self.write_by_dma(bytes);
         }
-        self.finish_dma();
+        self.finish_transfer();
         for &byte in bytes {
-            self.exchange(byte);
+            while self.spi.sr().read().txe().bit_is_clear() {}
+            self.put(byte);
         }
+        self.wait_until_sent();
+        self.clear_overrun();
     }
 
     #[inline(always)]
     fn start_read(&mut self, count: u32) {
-        self.finish_dma();
-        self.reads_ahead = count as usize >= DMA_FROM_BYTES;
-        if self.reads_ahead {
+        self.finish_transfer();
+        if count as usize >= DMA_FROM_BYTES {
             self.start_reading_ahead(count);
         }
     }
 
     #[inline(always)]
     fn finish_read(&mut self, out: &mut [u8]) {
-        if self.reads_ahead {
+        if self.transfer == Transfer::Read {
             return self.take_from_ring(out);
         }
         for byte in out {
@@ -414,7 +425,7 @@ impl Board for SpiBoard {
     }
 
     fn set_clock(&mut self, hz: u32) -> u32 {
-        self.finish_dma();
+        self.finish_transfer();
         let mut setting = 0;
         while setting < SLOWEST_SETTING && clock_hz(setting) > hz {
             setting += 1;

@@ -208,16 +208,14 @@ impl SerialPort {
     /// Whether [`send`](Self::send) can be called.
     #[inline(always)]
     pub(crate) fn takes_packet(&mut self) -> bool {
-        self.closed || self.input.takes_packet()
+        self.input.takes_packet()
     }
 
     /// Sends a packet. A full one waits for the next: one that is not full, were it empty, tells
     /// the host that this is all for now.
     #[inline(always)]
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        if !self.closed {
-            self.input.send(bytes);
-        }
+        self.input.send(bytes);
     }
 
     /// The bus was reset: endpoint 0 alone, address 0.
