@@ -9,6 +9,7 @@
 
 mod adc;
 mod blocks;
+mod can;
 mod clocks;
 mod dma;
 mod exti;
@@ -35,6 +36,7 @@ use crate::time::Time;
 
 use adc::Adc;
 use blocks::Block;
+use can::Can;
 use clocks::Rcc;
 pub use clocks::{Clocks, ResetCause};
 use dma::Dma;
@@ -150,6 +152,7 @@ pub struct Chip {
     /// TIM1 to TIM4.
     timers: [Timer; 4],
     usb: Usb,
+    can: Can,
     i2cs: [I2c; 2],
     adcs: [Adc; 2],
     /// What the world outside sets the inputs of the ADCs to, 0 to 4095.
@@ -197,6 +200,7 @@ impl Chip {
             usarts: Default::default(),
             timers: std::array::from_fn(|_| Timer::new()),
             usb: Usb::new(config.double_buffering),
+            can: Can::default(),
             i2cs: Default::default(),
             adcs: Default::default(),
             analog: Default::default(),
@@ -249,6 +253,7 @@ impl Chip {
         }
         self.timers = std::array::from_fn(|_| Timer::new());
         self.usb.reset();
+        self.can = Can::default();
         self.i2cs = Default::default();
         self.adcs = Default::default();
         self.rtc.reset_bus();

@@ -39,7 +39,7 @@ pub(super) enum Block {
 }
 
 /// Every block that a reset register can reset.
-const RESETTABLE: [Block; 22] = [
+const RESETTABLE: [Block; 23] = [
     Block::Timer(0),
     Block::Timer(1),
     Block::Timer(2),
@@ -55,6 +55,7 @@ const RESETTABLE: [Block; 22] = [
     Block::Adc(0),
     Block::Adc(1),
     Block::Usb,
+    Block::Can,
     Block::Pwr,
     Block::Afio,
     Block::Gpio(Port::A),
@@ -226,7 +227,7 @@ impl Chip {
             Block::Rtc => self.rtc.read(offset, now, self.rcc.rtc_clock(now)),
             Block::I2c(index) => self.i2cs[index].read(offset),
             Block::Adc(index) => self.adcs[index].read(offset),
-            Block::Can => None,
+            Block::Can => self.can.read(offset),
         }
     }
 
@@ -340,7 +341,11 @@ impl Chip {
                 self.adcs[index].write(offset, value, now, self.clocks.adc)?;
                 None
             }
-            Block::DebugMcu | Block::Can => return Err(Refusal::Unknown),
+            Block::Can => {
+                self.can.write(offset, value, now, self.clocks.apb1)?;
+                None
+            }
+            Block::DebugMcu => return Err(Refusal::Unknown),
         };
         if let Some(text) = complaint {
             self.complaints.add(now, self.pc, text);
@@ -367,6 +372,7 @@ impl Chip {
             Block::I2c(index) => self.i2cs[index] = super::I2c::default(),
             Block::Adc(index) => self.adcs[index] = super::Adc::default(),
             Block::Usb => self.usb.reset(),
+            Block::Can => self.can = super::Can::default(),
             Block::Pwr => self.pwr = super::Pwr::default(),
             Block::Afio => self.exti.reset_afio(),
             Block::Gpio(port) => self.pins.reset_port(port),

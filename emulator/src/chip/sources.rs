@@ -32,11 +32,12 @@ pub(super) enum Source {
     Adc(usize),
     /// I2C1 and I2C2, counted from 0.
     I2c(usize),
+    Can,
 }
 
 impl Source {
     /// How many there are.
-    pub(super) const COUNT: usize = 21;
+    pub(super) const COUNT: usize = 22;
 
     /// All of them.
     pub(super) const ALL: [Self; Self::COUNT] = [
@@ -61,6 +62,7 @@ impl Source {
         Self::Adc(1),
         Self::I2c(0),
         Self::I2c(1),
+        Self::Can,
     ];
 
     /// Its place in [`ALL`](Self::ALL).
@@ -79,6 +81,7 @@ impl Source {
             Self::Rtc => 16,
             Self::Adc(index) => 17 + index,
             Self::I2c(index) => 19 + index,
+            Self::Can => 21,
         }
     }
 }
@@ -100,6 +103,7 @@ impl Block {
             Self::Rtc => Source::Rtc,
             Self::Adc(index) => Source::Adc(index),
             Self::I2c(index) => Source::I2c(index),
+            Self::Can => Source::Can,
             _ => return None,
         })
     }
@@ -173,6 +177,13 @@ impl Chip {
                 let (event, error) = self.i2cs[index].interrupts();
                 line(31 + 2 * index, event) | line(32 + 2 * index, error)
             }
+            // The first two are the USB's too.
+            Source::Can => {
+                let levels = self.can.interrupts().into_iter();
+                (19..)
+                    .zip(levels)
+                    .fold(0, |lines, (number, level)| lines | line(number, level))
+            }
         }
     }
 
@@ -194,6 +205,7 @@ impl Chip {
             },
             Source::Adc(index) => self.adcs[index].next_event(),
             Source::I2c(index) => self.i2cs[index].next_event(),
+            Source::Can => self.can.next_event(),
         }
     }
 
@@ -235,6 +247,7 @@ impl Chip {
                 self.adcs[index].service(now, clock, |input| analog(pins, levels, input));
             }
             Source::I2c(index) => self.i2cs[index].service(now),
+            Source::Can => self.can.service(now, self.clocks.apb1),
         }
         self.stale |= 1 << source.index();
         self.serve_dma(now);

@@ -103,7 +103,7 @@ impl Rig {
 #[test]
 fn a_register_outside_the_model_stops_with_its_address() {
     let mut rig = Rig::new();
-    let error = rig.chip.read(rig.access(0x4000_6404, Width::Word));
+    let error = rig.chip.read(rig.access(0x4000_73fc, Width::Word));
     let Err(BusError::Halt(halt)) = error else {
         panic!("it is not known: {error:?}");
     };
@@ -111,11 +111,33 @@ fn a_register_outside_the_model_stops_with_its_address() {
         *halt,
         Halt::UnknownRegister {
             pc: 0x0800_0100,
-            address: 0x4000_6404,
-            block: "CAN",
+            address: 0x4000_73fc,
+            block: "PWR",
             kind: AccessKind::Read
         }
     );
+}
+
+#[test]
+fn a_peripheral_of_larger_parts_is_missed_in_those_alone() {
+    let mut rig = Rig::new();
+    // TIM5.
+    let access = rig.access(0x4000_0c00, Width::Word);
+    let error = rig.chip.read(access);
+    assert!(matches!(error, Err(BusError::NoAnswer)));
+    let mut large = Chip::new(Config {
+        flash_bytes: 256 * 1024,
+        ..Config::default()
+    });
+    for error in [large.read(access).err(), large.write(access, 1).err()] {
+        let Some(BusError::Halt(halt)) = error else {
+            panic!("it is not modelled: {error:?}");
+        };
+        assert!(
+            halt.to_string().starts_with("TIM5 is not modelled"),
+            "{halt}"
+        );
+    }
 }
 
 #[test]
