@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use flashwire_device::{Board, Device, Moment, nfd, serprog};
+use flashwire_device::{Board, Device, Moment, bilingual, nfd, serprog};
 use libfuzzer_sys::fuzz_target;
 
 /// How often a machine is asked to go on with one piece of input: more than the longest wait that
@@ -77,15 +77,22 @@ fuzz_target!(|input: &[u8]| {
         return;
     };
     // A wire brings its bytes in pieces.
-    let piece = usize::from(choice >> 2) + 1;
+    let piece = usize::from(choice >> 3) + 1;
     let board = StrictBoard::default();
     let mut config = serprog::Config::unlimited("fuzz", 9_000_000);
-    match choice & 3 {
+    match choice & 7 {
         0 => drive(&mut nfd::Programmer::new(board, "help\r\n"), bytes, piece),
         1 => drive(&mut serprog::Programmer::new(board, config), bytes, piece),
         2 => {
             config.extensions = false;
             drive(&mut serprog::Programmer::new(board, config), bytes, piece);
+        }
+        3 => {
+            let mut device = bilingual::Programmer::new(board, config, "help\r\n");
+            // The line has been silent.
+            let now = Moment::from_micros(1000 * u32::from(bilingual::SILENCE_MS));
+            device.transmit(now, &mut []);
+            drive(&mut device, bytes, piece);
         }
         _ => {
             config.max_send_bytes = 64;

@@ -11,8 +11,11 @@ use super::models::{Firmware, Model, Port};
 use super::{Foreign, Options, Sketch, SpiBoard};
 use crate::Complaint;
 
-/// What our programmer answers to nfd's `?`.
-const HELP: &str = "SPI Flash programmer v1.0\r\nflashwire: > ? r l h s w k n i y x p u * o\r\n";
+/// What our firmware for Arduinos answers to nfd's `?`.
+const HELP: &str = "SPI Flash programmer v1.0\r\nflashwire\r\n";
+
+/// Longest O_SPIOP of our firmware for Arduinos, in bytes: a page program with what flashrom adds.
+const ARDUINO_SEND_BYTES: u32 = 256 + 5;
 
 /// A programmer's firmware on a board.
 pub(super) trait Machine: Device + Send {
@@ -80,6 +83,7 @@ pub(super) fn build(model: &Model, board: SpiBoard, options: &Options) -> Box<dy
         Firmware::OursOnArduino => {
             let config = Config {
                 chip_selects: SELECT_PINS.len() as u8,
+                max_send_bytes: ARDUINO_SEND_BYTES,
                 ..config
             };
             Box::new(bilingual::Programmer::new(board, config, HELP))

@@ -100,7 +100,7 @@ pub const MODELS: &[Model] = &[
     Model {
         name: "uno",
         title: "our ATmega328P programmer on an Arduino Uno's UART",
-        programmer_name: "flashwire-328p",
+        programmer_name: "flashwire uno",
         port: Port::Uart {
             ring_bytes: 256,
             resets: true,
