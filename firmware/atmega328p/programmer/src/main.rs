@@ -58,20 +58,13 @@ extern "C" fn main() -> ! {
     loop {
         programmer.board_mut().tick();
         let now = programmer.board().now();
-        let arrived = uart::arrived();
-        if !arrived.is_empty() {
-            uart::consume(programmer.receive(now, arrived));
-        }
-        // Whatever else there is to do can wait as long as the line has something to send.
-        let room = loop {
-            uart::send_waiting();
-            match uart::room() {
-                None if !uart::has_arrived() => {}
-                room => break room,
-            }
-        };
-        if let Some(room) = room {
-            uart::send(programmer.transmit(now, room));
+        // What waits to be sent is more urgent than anything that arrives: that has a ring.
+        let room = uart::wait_for_room();
+        let room_bytes = room.len();
+        let filled = programmer.transmit(now, room);
+        uart::send(filled);
+        if filled < room_bytes {
+            uart::consume(programmer.receive(now, uart::arrived()));
         }
     }
 }

@@ -117,13 +117,6 @@ pub(crate) fn arrived() -> &'static [u8] {
     unsafe { core::slice::from_raw_parts(usize::from(tail) as *const u8, usize::from(end - tail)) }
 }
 
-/// Whether anything has.
-#[inline(always)]
-pub(crate) fn has_arrived() -> bool {
-    // The low byte tells: whoever asks comes back before the ring is half full.
-    GPIOR1.read() != rings().tail as u8
-}
-
 /// Makes room: the first `count` bytes of [`arrived`] are done with.
 #[inline(always)]
 pub(crate) fn consume(count: usize) {
@@ -146,18 +139,19 @@ pub(crate) fn send_waiting() {
     }
 }
 
-/// Where bytes to send may be put, from the front, if it is worth while: half of the ring is empty.
+/// Where bytes to send may be put, from the front: up to the end of the ring or half of it. Waits
+/// until half of the ring is empty, which the line bounds.
 #[inline(always)]
-pub(crate) fn room() -> Option<&'static mut [u8]> {
-    let rings = rings();
-    if rings.queued.wrapping_sub(rings.sent) > TO_SEND_BYTES / 2 {
-        return None;
+pub(crate) fn wait_for_room() -> &'static mut [u8] {
+    while rings().queued.wrapping_sub(rings().sent) > TO_SEND_BYTES / 2 {
+        send_waiting();
     }
+    send_waiting();
+    let rings = rings();
     let start = usize::from(rings.queued % TO_SEND_BYTES);
-    let room = rings.to_send.get_mut(start..)?;
-    // Up to the end of the ring or half of it.
+    let room = rings.to_send.get_mut(start..).unwrap_or_default();
     let count = room.len().min(usize::from(TO_SEND_BYTES / 2));
-    room.get_mut(..count)
+    room.get_mut(..count).unwrap_or_default()
 }
 
 /// Sends what was put into the first `count` bytes of [`room`].
