@@ -1,5 +1,7 @@
 //! The hardware around a programmer.
 
+use flashwire_protocol::crc32::Crc32;
+
 use crate::Moment;
 
 /// A SPI bus with chips on it, and a clock: what a programmer's machine needs of its board.
@@ -42,4 +44,10 @@ pub trait Board {
     /// Drives the pins of the bus, or lets all of them go so that the board they are clipped to can
     /// use its chip itself. After power-up they are let go.
     fn set_outputs(&mut self, driven: bool);
+
+    /// Takes bytes into a CRC. A board may have its own code for it: where a UART brings a byte
+    /// every 80 cycles, what a compiler makes of this for an AVR is too slow.
+    fn sum_up(&self, crc: &mut Crc32, bytes: &[u8]) {
+        crc.update(bytes);
+    }
 }

@@ -231,9 +231,9 @@ impl Machine {
             Command::Dump => self.answer.dump(),
             Command::ReadPage => {
                 ask(board, &[instruction::READ, high, low, 0], buffer);
-                self.answer_crc(buffer, command);
+                self.answer_crc(board, buffer, command);
             }
-            Command::BufferCrc | Command::Fill => self.answer_crc(buffer, command),
+            Command::BufferCrc | Command::Fill => self.answer_crc(board, buffer, command),
             Command::ProgramPage => {
                 change(board, [instruction::PP, high, low, 0], 4, buffer);
                 self.wait(board, WORK_LIMIT_US, Then::Answer(letter));
@@ -286,9 +286,10 @@ impl Machine {
     }
 
     #[inline(never)]
-    fn answer_crc(&mut self, buffer: &[u8], command: Command) {
-        let crc = Crc32::of(buffer);
-        self.answer.crc(command, crc);
+    fn answer_crc(&mut self, board: &impl Board, buffer: &[u8], command: Command) {
+        let mut crc = Crc32::new();
+        board.sum_up(&mut crc, buffer);
+        self.answer.crc(command, crc.value());
     }
 
     #[inline(never)]

@@ -241,7 +241,7 @@ impl<B: Board> Programmer<B> {
                     State::Swallowing => {}
                     State::Sending => self.board.write(data),
                     State::Page => {
-                        self.crc.update(data);
+                        self.board.sum_up(&mut self.crc, data);
                         self.gather(data);
                     }
                     _ => self.gather(data),
@@ -470,7 +470,7 @@ impl<B: Board> Programmer<B> {
         self.board.finish_read(chunk);
         let mut is_done = self.left == 0;
         let value = if self.opcode == Opcode::XCrc {
-            self.crc.update(chunk);
+            self.board.sum_up(&mut self.crc, chunk);
             self.crc.value()
         } else {
             for &byte in &*chunk {
@@ -495,8 +495,9 @@ impl<B: Board> Programmer<B> {
             return self.lose_track();
         }
         self.crc = Crc32::new();
-        self.crc.update(&[self.opcode.code()]);
-        self.crc.update(front(&self.gathered, self.filled.into()));
+        let fields = front(&self.gathered, self.filled.into());
+        self.board.sum_up(&mut self.crc, &[self.opcode.code()]);
+        self.board.sum_up(&mut self.crc, fields);
         self.deadline = Moment::from_micros(0).plus_millis(program.wait_ms);
         self.page_bytes = u16::from(program.head_bytes) + program.data_bytes;
         self.gather_next(State::Page, self.page_bytes + CHECK_BYTES as u16);

@@ -5,12 +5,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crc32(u32);
 
-/// What the low and the high four bits of a byte do to the remainder. Twice sixteen entries and not
-/// 256, because constants lie in RAM on an AVR; not sixteen alone, because it has no instruction
-/// that shifts a remainder by four bits.
-const LOW: [u32; 16] = table(1);
-const HIGH: [u32; 16] = table(16);
-
 const fn table(step: u32) -> [u32; 16] {
     let mut table = [0; 16];
     let mut index = 0;
@@ -33,6 +27,23 @@ impl Crc32 {
     /// first: what a receiver compares with when it takes the check value in as well.
     pub const CHECKED: Self = Self(0xDEBB_20E3);
 
+    /// What the low four bits of a byte do to the remainder. Twice sixteen entries and not 256,
+    /// because constants lie in RAM on an AVR; not sixteen alone, because it has no instruction that
+    /// shifts a remainder by four bits.
+    pub const LOW: [u32; 16] = table(1);
+    /// What the high four bits of a byte do to the remainder.
+    pub const HIGH: [u32; 16] = table(16);
+
+    /// The state in which the remainder is this: for who takes bytes in by other code.
+    pub const fn from_remainder(remainder: u32) -> Self {
+        Self(remainder)
+    }
+
+    /// The remainder so far.
+    pub const fn remainder(self) -> u32 {
+        self.0
+    }
+
     /// The state before the first byte.
     pub const fn new() -> Self {
         Self(!0)
@@ -43,7 +54,7 @@ impl Crc32 {
         self.0 = bytes.iter().fold(self.0, |remainder, &byte| {
             let index = remainder as u8 ^ byte;
             let (low, high) = (usize::from(index & 0xF), usize::from(index >> 4));
-            remainder >> 8 ^ LOW[low] ^ HIGH[high]
+            remainder >> 8 ^ Self::LOW[low] ^ Self::HIGH[high]
         });
     }
 

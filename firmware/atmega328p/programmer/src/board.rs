@@ -2,11 +2,12 @@
 
 use flashwire_device::nfd::Pins;
 use flashwire_device::{Board, Moment};
+use flashwire_protocol::crc32::Crc32;
 
 use crate::registers::{
     DDR_TO_PORT, DDRB, DDRC, DDRD, Register, SPCR, SPDR, SPSR, TCCR1B, TCNT1H, TCNT1L,
 };
-use crate::uart;
+use crate::{crc, uart};
 
 /// Pin 10: chip select until the host chooses another. It must be an output for the SPI to stay
 /// master (DS40002061B, section 19.3.2).
@@ -176,6 +177,10 @@ impl Board for Uno {
             }
             release(self.first_chip_select);
         }
+    }
+
+    fn sum_up(&self, crc: &mut Crc32, bytes: &[u8]) {
+        crc::sum_up(crc, bytes);
     }
 }
 

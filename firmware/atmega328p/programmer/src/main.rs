@@ -11,6 +11,7 @@
 #![feature(asm_experimental_arch)]
 
 mod board;
+mod crc;
 mod memory;
 mod registers;
 mod start;
