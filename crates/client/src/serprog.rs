@@ -217,7 +217,7 @@ impl Client {
         self.send(&Request::SyncNop.encode(), &[], 0, Duration::ZERO)?;
         let syncnop = self.outstanding.pop_front().ok_or(Error::OutOfStep)?;
         self.window
-            .remove(syncnop.command_bytes, syncnop.answer_bytes);
+            .remove(syncnop.opcode, syncnop.command_bytes, syncnop.answer_bytes);
         self.in_step = false;
         let mut answer = [0; SYNC_ANSWER.len()];
         self.fill(&mut answer, &syncnop, 0)?;
@@ -253,9 +253,10 @@ impl Client {
         }
         self.outbox.extend(data.iter().copied().flatten());
         let command_bytes = header.len() + data.iter().map(|part| part.len()).sum::<usize>();
-        self.window.add(command_bytes, answer_bytes);
+        let opcode = Opcode::try_from(opcode).unwrap_or(Opcode::Nop);
+        self.window.add(opcode, command_bytes, answer_bytes);
         self.outstanding.push_back(Outstanding {
-            opcode: Opcode::try_from(opcode).unwrap_or(Opcode::Nop),
+            opcode,
             command_bytes,
             answer_bytes,
             work,
@@ -292,7 +293,7 @@ impl Client {
         };
         debug_assert_eq!(command.answer_bytes, out.len());
         self.window
-            .remove(command.command_bytes, command.answer_bytes);
+            .remove(command.opcode, command.command_bytes, command.answer_bytes);
         let step = self.in_step;
         // Until the answer is whole, nobody knows where the next one begins.
         self.in_step = false;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use flashwire_link::Settings;
+use flashwire_protocol::serprog::Opcode;
 
 /// Q_SERBUF of a programmer whose wire holds the host up by itself.
 const FLOW_CONTROL: u16 = u16::MAX;
@@ -26,13 +27,16 @@ const USB_BYTE_TIME: Duration = Duration::from_nanos(1_000);
 /// A programmer with flow control takes what it can, so only latency has to be filled. One without
 /// has a ring of Q_SERBUF bytes in front, which fills only while it does not read: while it sends
 /// an answer. Bytes of an O_SPIOP go to the bus as they come. So what can wait in the ring is
-/// bounded by the answers that are outstanding, and of course by the commands.
+/// bounded by the answers that are outstanding, and of course by the commands. Behind an X_PROGRAM
+/// everything waits, for as long as the chip takes: with one outstanding the commands alone count.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     serial_buffer_bytes: u16,
     command_bytes: usize,
     answer_bytes: usize,
     commands: usize,
+    /// How many of them are an X_PROGRAM.
+    programs: usize,
 }
 
 impl Window {
@@ -42,6 +46,7 @@ impl Window {
             command_bytes: 0,
             answer_bytes: 0,
             commands: 0,
+            programs: 0,
         }
     }
 
@@ -49,13 +54,16 @@ impl Window {
         *self = Self::new(self.serial_buffer_bytes);
     }
 
-    pub(super) fn add(&mut self, command_bytes: usize, answer_bytes: usize) {
+    pub(super) fn add(&mut self, opcode: Opcode, command_bytes: usize, answer_bytes: usize) {
+        self.programs += usize::from(opcode == Opcode::XProgram);
         self.command_bytes += command_bytes;
         self.answer_bytes += answer_bytes;
         self.commands += 1;
     }
 
-    pub(super) fn remove(&mut self, command_bytes: usize, answer_bytes: usize) {
+    pub(super) fn remove(&mut self, opcode: Opcode, command_bytes: usize, answer_bytes: usize) {
+        let programs = usize::from(opcode == Opcode::XProgram);
+        self.programs = self.programs.saturating_sub(programs);
         self.command_bytes = self.command_bytes.saturating_sub(command_bytes);
         self.answer_bytes = self.answer_bytes.saturating_sub(answer_bytes);
         self.commands = self.commands.saturating_sub(1);
@@ -82,6 +90,9 @@ impl Window {
             let long = answer_bytes.max(MOST_ANSWER_BYTES);
             return self.answer_bytes <= long && self.commands < MOST_ANSWER_BYTES;
         }
+        if self.programs > 0 {
+            return commands <= usize::from(self.serial_buffer_bytes);
+        }
         let busy = self.answer_bytes + OVERHEAD_BYTES * self.commands;
         commands.min(busy + command_bytes.min(OVERHEAD_BYTES))
             <= usize::from(self.serial_buffer_bytes)
@@ -105,22 +116,22 @@ mod tests {
     fn a_ring_is_never_asked_to_hold_more_than_it_has() {
         let mut window = Window::new(252);
         // A page and its WREN stream through; they are more than the ring together.
-        window.add(8, 0);
+        window.add(Opcode::OSpiOp, 8, 0);
         assert!(window.has_room_for(267, 0));
-        window.add(267, 0);
+        window.add(Opcode::OSpiOp, 267, 0);
         let mut polls = 0;
         while window.has_room_for(8, 1) {
-            window.add(8, 1);
+            window.add(Opcode::OSpiOp, 8, 1);
             polls += 1;
         }
         // Each poll keeps it from reading for two bytes and a little.
         assert!((40..=60).contains(&polls), "{polls}");
         // Behind a long answer no more than the ring may wait.
         let mut window = Window::new(252);
-        window.add(11, 4096);
+        window.add(Opcode::OSpiOp, 11, 4096);
         let mut waiting = 0;
         while window.has_room_for(11, 0) {
-            window.add(11, 0);
+            window.add(Opcode::OSpiOp, 11, 0);
             waiting += 11;
         }
         assert!(waiting <= 252 && waiting > 200, "{waiting}");
@@ -129,15 +140,15 @@ mod tests {
     #[test]
     fn with_flow_control_only_latency_is_filled() {
         let mut window = Window::new(FLOW_CONTROL);
-        window.add(11, 65_536);
+        window.add(Opcode::OSpiOp, 11, 65_536);
         assert!(window.has_room_for(11, 65_536), "the next read may follow");
-        window.add(11, 65_536);
+        window.add(Opcode::OSpiOp, 11, 65_536);
         assert!(!window.has_room_for(11, 65_536));
-        window.remove(11, 65_536);
-        window.remove(11, 65_536);
+        window.remove(Opcode::OSpiOp, 11, 65_536);
+        window.remove(Opcode::OSpiOp, 11, 65_536);
         let mut commands = 0;
         while window.has_room_for(267, 0) {
-            window.add(267, 0);
+            window.add(Opcode::OSpiOp, 267, 0);
             commands += 267;
         }
         assert!((8_000..=MOST_COMMAND_BYTES).contains(&commands));
@@ -146,7 +157,20 @@ mod tests {
     #[test]
     fn a_tiny_buffer_still_lets_something_follow() {
         let mut window = Window::new(16);
-        window.add(8, 0);
+        window.add(Opcode::OSpiOp, 8, 0);
         assert!(window.has_room_for(8, 1));
+    }
+
+    #[test]
+    fn pages_that_wait_for_the_chip_fit_into_the_ring() {
+        let mut window = Window::new(556);
+        for _ in 0..2 {
+            assert!(window.has_room_for(270, 0));
+            window.add(Opcode::XProgram, 270, 0);
+        }
+        assert!(!window.has_room_for(270, 0));
+        assert!(!window.has_room_for(8 + 9, 1), "nothing else goes ahead");
+        window.remove(Opcode::XProgram, 270, 0);
+        assert!(window.has_room_for(270, 0));
     }
 }
