@@ -9,7 +9,7 @@ use flashwire_client::stm32;
 use flashwire_plan::{Format, Image, ParseOptions};
 
 use crate::error::{Error, Problem};
-use crate::port::{Method, Port};
+use crate::port::{Method, Place, Port};
 use crate::session::{Info, Started, open};
 
 /// An image that flashwire brings along.
@@ -21,6 +21,8 @@ pub struct Bundled {
     pub what: &'static str,
     /// The chip that it is for.
     pub chip: Chip,
+    /// Line speed that it speaks serprog at, in bits per second; `None` if it is built for USB.
+    pub baud: Option<u32>,
     /// What the chip's flash holds from [`Chip::address`] on.
     pub content: &'static [u8],
 }
@@ -30,6 +32,8 @@ pub struct Bundled {
 pub enum Chip {
     /// An STM32F103x8 or larger, with 20 KiB of RAM at least.
     Stm32F103,
+    /// An ATmega328P or ATmega328 at 16 MHz, on an Arduino Uno or Nano.
+    Atmega328P,
 }
 
 /// How an image gets into its chip.
@@ -37,6 +41,8 @@ pub enum Chip {
 pub enum Way {
     /// Through the bootloader in the ROM of an STM32: [`Session::plan_install`](crate::Session::plan_install).
     Stm32Bootloader,
+    /// Through the bootloader of an Arduino board, likewise.
+    ArduinoBootloader,
 }
 
 /// What the manifest says of an image besides its size.
@@ -49,18 +55,48 @@ pub struct Record {
 }
 
 /// Every image.
-pub static ALL: [Bundled; 2] = [
+pub static ALL: [Bundled; 6] = [
     Bundled {
         name: "serprog-stm32f103",
         what: "serprog programmer for SPI flash chips, over USB",
         chip: Chip::Stm32F103,
+        baud: None,
         content: include_bytes!("../images/serprog-stm32f103.bin"),
     },
     Bundled {
         name: "serprog-stm32f103-single-buffered",
         what: "the same programmer, for clones whose double-buffered USB fails",
         chip: Chip::Stm32F103,
+        baud: None,
         content: include_bytes!("../images/serprog-stm32f103-single-buffered.bin"),
+    },
+    Bundled {
+        name: "programmer-atmega328p",
+        what: "programmer for SPI flash chips, serprog and nfd's protocol at 115200 baud",
+        chip: Chip::Atmega328P,
+        baud: Some(115_200),
+        content: include_bytes!("../images/programmer-atmega328p.bin"),
+    },
+    Bundled {
+        name: "programmer-atmega328p-500k",
+        what: "the same programmer, at 500000 baud",
+        chip: Chip::Atmega328P,
+        baud: Some(500_000),
+        content: include_bytes!("../images/programmer-atmega328p-500k.bin"),
+    },
+    Bundled {
+        name: "programmer-atmega328p-1m",
+        what: "the same programmer, at 1 M baud",
+        chip: Chip::Atmega328P,
+        baud: Some(1_000_000),
+        content: include_bytes!("../images/programmer-atmega328p-1m.bin"),
+    },
+    Bundled {
+        name: "programmer-atmega328p-2m",
+        what: "the same programmer, at 2 M baud",
+        chip: Chip::Atmega328P,
+        baud: Some(2_000_000),
+        content: include_bytes!("../images/programmer-atmega328p-2m.bin"),
     },
 ];
 
@@ -85,6 +121,7 @@ impl Chip {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Stm32F103 => "STM32F103",
+            Self::Atmega328P => "ATmega328P",
         }
     }
 
@@ -92,6 +129,7 @@ impl Chip {
     pub const fn id(self) -> &'static str {
         match self {
             Self::Stm32F103 => "stm32f103",
+            Self::Atmega328P => "atmega328p",
         }
     }
 
@@ -100,6 +138,8 @@ impl Chip {
         match self {
             // RM0008 rev 21, section 3.3.3.
             Self::Stm32F103 => 0x0800_0000,
+            // DS40002061B, "AVR Memories", "In-System Reprogrammable Flash Program Memory".
+            Self::Atmega328P => 0,
         }
     }
 
@@ -107,6 +147,7 @@ impl Chip {
     pub const fn way(self) -> Way {
         match self {
             Self::Stm32F103 => Way::Stm32Bootloader,
+            Self::Atmega328P => Way::ArduinoBootloader,
         }
     }
 }
@@ -116,6 +157,16 @@ impl Way {
     pub const fn id(self) -> &'static str {
         match self {
             Self::Stm32Bootloader => "stm32-bootloader",
+            Self::ArduinoBootloader => "arduino-bootloader",
+        }
+    }
+
+    /// How to talk to it.
+    const fn method(self) -> Method {
+        match self {
+            // The ROM of these chips listens on USART1 alone: AN2606, "STM32F10xxx devices".
+            Self::Stm32Bootloader => Method::Stm32,
+            Self::ArduinoBootloader => Method::Stk500,
         }
     }
 }
@@ -152,17 +203,17 @@ impl Bundled {
         })
     }
 
-    /// Refuses a port behind which its chip's bootloader cannot be.
+    /// The port through which its chip's bootloader is reached: one without a method is taken for that.
     ///
     /// # Errors
-    /// The port says so itself.
-    pub fn check_port(&self, port: &Port) -> Result<(), Error> {
-        let leads_there = match self.chip.way() {
-            // The ROM of these chips listens on USART1 alone: AN2606, "STM32F10xxx devices".
-            Way::Stm32Bootloader => open::method(port)? == Method::Stm32,
-        };
-        if leads_there {
-            return Ok(());
+    /// The port itself says that it leads elsewhere.
+    pub fn reach(&self, mut port: Port) -> Result<Port, Error> {
+        let wanted = self.chip.way().method();
+        if port.method.is_none() && matches!(port.place, Place::Serial(_) | Place::Tcp { .. }) {
+            port.method = Some(wanted).filter(|method| *method != Method::default());
+        }
+        if open::method(&port)? == wanted {
+            return Ok(port);
         }
         Err(Problem::FirmwarePort {
             name: self.name.to_owned(),
@@ -178,7 +229,30 @@ impl Bundled {
     pub fn check(&self, info: &Info) -> Result<(), Error> {
         match self.chip {
             Chip::Stm32F103 => self.check_stm32f103(info),
+            Chip::Atmega328P => self.check_atmega328p(info),
         }
+    }
+
+    fn check_atmega328p(&self, info: &Info) -> Result<(), Error> {
+        let name = self.name.to_owned();
+        let part = info.part.clone();
+        // Of its kin none is opened as an Arduino.
+        if info.arduino.is_none() {
+            let chip = self.chip.name();
+            return Err(Problem::FirmwareChip { name, chip, part }.into());
+        }
+        let (needed, there) = (self.content.len() as u64, info.flash.end - info.flash.start);
+        if needed > there {
+            return Err(Problem::FirmwareSpace {
+                name,
+                part,
+                memory: "flash",
+                needed,
+                there,
+            }
+            .into());
+        }
+        Ok(())
     }
 
     fn check_stm32f103(&self, info: &Info) -> Result<(), Error> {
@@ -225,12 +299,18 @@ impl Bundled {
                  to 3.3 if nothing else feeds the board.",
                 "Put the BOOT0 jumper to 1 and press reset.",
             ],
+            Chip::Atmega328P => &[
+                "Connect the board by its USB socket. Nothing may be at its pins 0 and 1.",
+                "Take a flash chip off until the board is one of 3.3 V or has level shifters: \
+                 docs/programmer-arduino.md.",
+            ],
         }
     }
 
     /// What to do by hand once it is installed and started so, and what the computer shows then; a
-    /// sentence each. `system` is the computer's operating system, as in [`std::env::consts::OS`].
-    pub fn after(&self, started: Started, system: &str) -> Vec<String> {
+    /// sentence each. `at` is the port that it was installed through, `system` the computer's operating
+    /// system, as in [`std::env::consts::OS`].
+    pub fn after(&self, started: Started, at: &Port, system: &str) -> Vec<String> {
         let port = usb_port(system);
         match self.chip {
             Chip::Stm32F103 => vec![
@@ -249,6 +329,16 @@ impl Bundled {
                     port.example
                 ),
             ],
+            Chip::Atmega328P => {
+                let speed = match self.baud {
+                    Some(open::DEFAULT_BAUD) | None => String::new(),
+                    Some(baud) => format!(" -b {baud}"),
+                };
+                vec![format!(
+                    "With a flash chip wired to it: flashwire info -p serprog:{}{speed}",
+                    at.place
+                )]
+            }
         }
     }
 
@@ -349,15 +439,17 @@ mod tests {
             let placed = image.image().unwrap();
             assert_eq!(placed.range().start, image.chip.address());
             assert_eq!(placed.total_bytes(), image.content.len() as u64);
-            let table = crate::images::vector_table(&placed);
-            assert_eq!(table, Some(image.chip.address()), "{}", image.name);
+            if image.chip == Chip::Stm32F103 {
+                let table = crate::images::vector_table(&placed);
+                assert_eq!(table, Some(image.chip.address()), "{}", image.name);
+            }
         }
     }
 
     #[test]
     fn f103_of_all_sizes_are_taken_and_other_parts_refused() {
         for bench in ["stm32f103c8", "stm32f103cb", "stm32f103rc", "stm32f103ve"] {
-            for image in &ALL {
+            for image in ALL.iter().filter(|image| image.chip == Chip::Stm32F103) {
                 image.check(&info(bench)).unwrap();
             }
         }
@@ -400,7 +492,7 @@ mod tests {
             "stm32-i2c:/dev/i2c-1@0x39",
             "sim:serprog+w25q80bv",
         ] {
-            let error = ALL[0].check_port(&port.parse().unwrap()).unwrap_err();
+            let error = ALL[0].reach(port.parse().unwrap()).unwrap_err();
             assert_eq!(error.hint().code, "firmware-port", "{port}");
         }
         for port in [
@@ -409,8 +501,44 @@ mod tests {
             "tcp:board:4000",
             "sim:stm32f103c8",
         ] {
-            ALL[0].check_port(&port.parse().unwrap()).unwrap();
+            let port: Port = port.parse().unwrap();
+            assert_eq!(ALL[0].reach(port.clone()).unwrap(), port);
         }
+    }
+
+    #[test]
+    fn an_arduino_is_reached_through_its_bootloader_whatever_the_port_is_called() {
+        let arduino = find("programmer-atmega328p").unwrap();
+        for (port, reached) in [
+            ("/dev/ttyUSB0", "stk500:/dev/ttyUSB0"),
+            ("COM5", "stk500:COM5"),
+            ("tcp:lab:4000", "stk500:tcp:lab:4000"),
+            ("stk500:/dev/ttyACM0", "stk500:/dev/ttyACM0"),
+            ("sim:arduino-uno", "sim:arduino-uno"),
+        ] {
+            let port = arduino.reach(port.parse().unwrap()).unwrap();
+            assert_eq!(port.to_string(), reached);
+        }
+        for port in [
+            "serprog:/dev/ttyUSB0",
+            "stm32:COM5",
+            "sim:stm32f103cb",
+            "sim:uno+w25q80bv",
+        ] {
+            let error = arduino.reach(port.parse().unwrap()).unwrap_err();
+            assert_eq!(error.hint().code, "firmware-port", "{port}");
+        }
+        for bench in [
+            "arduino-uno",
+            "arduino-nano-old",
+            "arduino-uno,signature=1E9514",
+        ] {
+            arduino.check(&info(bench)).unwrap();
+        }
+        assert_eq!(refusal(arduino, &info("stm32f103cb")).0, "firmware-chip");
+        let mut small = info("arduino-uno");
+        small.flash.end = arduino.content.len() as u64 - 1;
+        assert_eq!(refusal(arduino, &small).0, "firmware-space");
     }
 
     #[test]
@@ -420,7 +548,9 @@ mod tests {
             ("macos", "serprog:/dev/cu.usbmodem"),
             ("windows", "serprog:COM3"),
         ] {
-            let steps = ALL[0].after(Started::Reset, system).join("\n");
+            let steps = ALL[0]
+                .after(Started::Reset, &"/dev/ttyUSB0".parse().unwrap(), system)
+                .join("\n");
             assert!(steps.contains(port), "{system}: {steps}");
             assert!(!steps.contains("BOOT0"), "the lines have it: {steps}");
         }

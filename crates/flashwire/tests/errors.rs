@@ -519,6 +519,13 @@ fn stm32_samples() -> Vec<Error> {
             chip: "STM32F103",
             part: "STM32F07xxx".to_owned(),
         }),
+        on_port(Problem::FirmwareSilent {
+            name: "programmer-atmega328p-2m".to_owned(),
+            baud: 2_000_000,
+            source: serprog::Error::NoAnswer {
+                waited: Duration::from_secs(3),
+            },
+        }),
         on_port(Problem::FirmwareSpace {
             name: "serprog-stm32f103".to_owned(),
             part: "STM32F10xxx Low-density".to_owned(),

@@ -2,10 +2,10 @@
 //! that resets them.
 //!
 //! The loaders are written from the sources of optiboot 4.4 and ATmegaBOOT, and the flash from the
-//! ATmega328P's data sheet (DS40002061B); nothing is executed. What stands in the application's
-//! flash is kept and not run: a board that has left its loader is silent. How much a loader's
-//! receiver holds while the loader is at something else, and how long each thing takes, is the
-//! silicon's.
+//! ATmega328P's data sheet (DS40002061B); nothing is executed. What the application's flash holds is
+//! kept and not looked at: a board with anything there behaves, once its loader has gone, as our
+//! programmer with an empty socket, or is silent. How much a loader's receiver holds while the
+//! loader is at something else, and how long each thing takes, is the silicon's.
 
 mod flash;
 mod loader;
@@ -25,6 +25,8 @@ pub use models::{Kind, MODELS, Model, find};
 pub use state::StateSyntax;
 pub(crate) use state::check as check_state;
 
+use crate::nor;
+use crate::programmer::{self, Programmer};
 use crate::wire::{FarEnd, Format, Heard, Lines, Listening};
 use crate::{Complaint, ComplaintKind};
 
@@ -56,6 +58,12 @@ pub struct Board {
     sent_by: Instant,
     now: Instant,
     dtr: Option<bool>,
+    /// The speed of the programmer that the application is, in baud; `None` for a silent one.
+    application_baud: Option<u32>,
+    /// The application, while it runs and says something.
+    application: Option<Box<Programmer>>,
+    /// How many of its complaints are among the board's.
+    passed_on: usize,
     complaints: Vec<Complaint>,
 }
 
@@ -76,6 +84,9 @@ impl Board {
             sent_by: Instant::default(),
             now: Instant::default(),
             dtr: None,
+            application_baud: None,
+            application: None,
+            passed_on: 0,
             complaints: Vec::new(),
         }
     }
@@ -83,6 +94,12 @@ impl Board {
     /// The loader says that it is on another chip.
     pub fn set_signature(&mut self, signature: [u8; SIGNATURE_BYTES]) {
         self.signature = signature;
+    }
+
+    /// The application is our programmer, built for this speed in baud; `None` is a silent one, as of
+    /// a new board.
+    pub fn set_application(&mut self, baud: Option<u32>) {
+        self.application_baud = baud;
     }
 
     /// Which board it is.
@@ -124,6 +141,7 @@ impl Board {
         self.waiting.clear();
         self.then = None;
         self.hung = false;
+        self.application = None;
         self.loader = Some(Loader::new(self.model.kind, self.signature));
         self.busy_until = now + self.model.kind.blinks_for();
         self.gives_up_at = self.busy_until + self.model.kind.patience();
@@ -140,6 +158,14 @@ impl Board {
         self.loader = None;
         self.waiting.clear();
         self.then = None;
+        self.application = match self.application_baud {
+            Some(baud) if !self.flash.is_blank() => Some(Box::new(application(baud))),
+            _ => None,
+        };
+        self.passed_on = 0;
+        if let Some(application) = &mut self.application {
+            application.connected(self.now);
+        }
     }
 
     /// Does what a command makes the loader do at once, and keeps the rest.
@@ -172,16 +198,36 @@ impl Board {
     }
 }
 
+/// Our programmer without a chip.
+fn application(baud: u32) -> Programmer {
+    /// What is not in its socket.
+    const CHIP: &str = "w25q80bv";
+    let (model, part) =
+        programmer::find(&format!("uno+{CHIP}")).expect("a programmer and a chip of the bench");
+    let mut chip = nor::Chip::new(part, nor::Options::default());
+    chip.set_connected(Instant::default(), false);
+    let options = programmer::Options {
+        baud,
+        boot: Duration::ZERO,
+        ..programmer::Options::default()
+    };
+    Programmer::new(model, chip, &options)
+}
+
 impl FarEnd for Board {
     fn listening(&self) -> Listening {
-        match self.loader {
-            Some(_) => Listening::As(Format::Uart(self.settings())),
-            None => Listening::Deaf,
+        match (&self.loader, &self.application) {
+            (Some(_), _) => Listening::As(Format::Uart(self.settings())),
+            (None, Some(application)) => application.listening(),
+            (None, None) => Listening::Deaf,
         }
     }
 
     fn receive(&mut self, now: Instant, heard: Heard) {
         self.now = now;
+        if let Some(application) = &mut self.application {
+            return application.receive(now, heard);
+        }
         if self.loader.is_none() || self.hung {
             return;
         }
@@ -234,9 +280,18 @@ impl FarEnd for Board {
             }
             break;
         }
+        if let Some(application) = &mut self.application {
+            application.advance(now, sent);
+            let more = &application.complaints()[self.passed_on..];
+            self.complaints.extend_from_slice(more);
+            self.passed_on += more.len();
+        }
     }
 
     fn wake_up(&self) -> Option<Instant> {
+        if let Some(application) = &self.application {
+            return application.wake_up();
+        }
         self.loader.as_ref()?;
         let is_due = self.then.is_some() || !self.waiting.is_empty() && !self.hung;
         let next = match is_due {

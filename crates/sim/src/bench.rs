@@ -468,6 +468,7 @@ fn board(
         arduino::check_state(model, state).map_err(|error| storage.damaged(error))?;
     }
     let mut board = Board::new(model, flash);
+    board.set_application(options.application.then_some(options.says_baud));
     if let Some(signature) = options.signature {
         board.set_signature(signature);
     }

@@ -3,8 +3,8 @@
 use std::env::consts::OS;
 use std::path::PathBuf;
 
-use flashwire::Error;
 use flashwire::firmware::{self, Bundled, Way};
+use flashwire::{BackupOptions, Error};
 use serde::Serialize;
 
 use super::run::say_started;
@@ -20,12 +20,7 @@ use crate::screen::Screen;
 pub(crate) fn run(command: &FirmwareCommand, screen: &Screen) -> Result<(), Error> {
     match command {
         FirmwareCommand::List => list(screen),
-        FirmwareCommand::Install(args) => {
-            let image = firmware::find(&args.name)?;
-            match image.chip.way() {
-                Way::Stm32Bootloader => install_by_bootloader(image, args, screen),
-            }
-        }
+        FirmwareCommand::Install(args) => install(firmware::find(&args.name)?, args, screen),
         FirmwareCommand::Extract(args) => extract(args, screen),
     }
 }
@@ -50,18 +45,22 @@ fn list(screen: &Screen) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes an image through the bootloader of an STM32, and starts it.
-fn install_by_bootloader(
-    image: &Bundled,
-    args: &FirmwareInstallArgs,
-    screen: &Screen,
-) -> Result<(), Error> {
+/// Writes an image through the bootloader of its chip, starts it, and asks it who it is.
+fn install(image: &Bundled, args: &FirmwareInstallArgs, screen: &Screen) -> Result<(), Error> {
     let run = Run::new(&args.target, screen)?;
     let mut open = run.open_options()?;
-    image.check_port(&open.port)?;
+    open.port = image.reach(open.port)?;
+    let port = open.port.clone();
     // Most people do this once: they are told what to press, and waited for.
     open.ask = open.patience.is_none();
-    let options = write::options(EraseKind::Touched, &args.change)?;
+    let mut options = write::options(EraseKind::Touched, &args.change)?;
+    if image.chip.way() == Way::ArduinoBootloader {
+        // The sketch that is lost is kept whole, so that it can be put back.
+        options.backup = match options.backup {
+            BackupOptions::WhatIsRead(place) => BackupOptions::Everything(place),
+            other => other,
+        };
+    }
     let (name, chip) = (image.name, image.chip.name());
     screen.say(&format!("{name} for an {chip}: {}", image.what));
     say_steps("before", image.before(), screen);
@@ -72,10 +71,15 @@ fn install_by_bootloader(
                 session.plan_install(image, &options, watcher)
             })?;
         let mut next = Vec::new();
+        let mut answers = None;
         if outcome.is_some() {
             let started = session.run(None)?;
             say_started(started, screen);
-            next = image.after(started, OS);
+            answers = session.check_installed(image)?;
+            if let Some(name) = &answers {
+                screen.say(&format!("the board answers: {name}"));
+            }
+            next = image.after(started, &port, OS);
             say_steps("now", &next, screen);
         }
         let schema = "flashwire/firmware-install/1";
@@ -83,6 +87,7 @@ fn install_by_bootloader(
         let object = InstallObject {
             job: JobObject::new(schema, info, job.plan(), outcome.as_ref(), done),
             name,
+            answers,
             next,
         };
         match done {
@@ -154,5 +159,7 @@ struct InstallObject {
     #[serde(flatten)]
     job: JobObject,
     name: &'static str,
+    /// What it calls itself, if it could be asked.
+    answers: Option<String>,
     next: Vec<String>,
 }

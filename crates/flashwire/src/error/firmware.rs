@@ -16,12 +16,13 @@ pub(super) static FIRMWARE_PORT: Hint = Hint {
     code: "firmware-port",
     exit: Exit::Usage,
     likely: "the port is that of a programmer which runs already, or of something else",
-    remedy: "the serial adapter at PA9 and PA10, without a method: -p /dev/ttyUSB0 or -p COM5",
+    remedy: "the serial port that leads to the board's bootloader, without a method: -p /dev/ttyUSB0 or -p COM5",
     text: "\
 An STM32F103 takes new firmware from the bootloader in its ROM, and that listens on one UART: PA9
-sends, PA10 receives. A port with another method (serprog:, stm32-i2c:) leads elsewhere: serprog: to
-the flash chip behind a programmer, and not into the programmer. Nothing was opened. The whole way
-is in docs/programmer-stm32f103.md.\n",
+sends, PA10 receives. A port with another method (serprog:, stm32-i2c:) leads elsewhere: serprog:
+to the flash chip behind a programmer, and not into the programmer. An Arduino takes it from its
+bootloader, on its own USB port (`stk500:`, which need not be said). Nothing was opened. The whole
+ways are in docs/programmer-stm32f103.md and docs/programmer-arduino.md.\n",
 };
 
 pub(super) static FIRMWARE_CHIP: Hint = Hint {
@@ -44,4 +45,17 @@ pub(super) static FIRMWARE_SPACE: Hint = Hint {
 The chip is of the right kind and has too little flash or RAM for the image. It would not start, so
 it was not written; nothing was erased. The figures are those that the chip's bootloader and the
 table of parts give; `flashwire info -p {port}` shows them.\n",
+};
+
+pub(super) static FIRMWARE_SILENT: Hint = Hint {
+    code: "firmware-silent",
+    exit: Exit::Silent,
+    likely: "the board's USB chip does not do this speed",
+    remedy: "the build for 115200 baud: `flashwire firmware install programmer-atmega328p -p {port}`",
+    text: "\
+The image was written, read back and found right, and the bootloader was told to start it. Then it
+was asked for its name at the speed that it was built for, and did not answer. The USB chips of
+Arduino boards differ: FTDI's do 2 Mbaud, CH340 1 Mbaud and often 2, the ATmega16U2 of an Uno
+115200 and seldom more. docs/programmer-arduino.md says which build is for which. The bootloader
+is still there: another image can be installed in the same way.\n",
 };

@@ -47,7 +47,7 @@ pub enum Exit {
 }
 
 /// Every hint, in the order in which `flashwire explain` lists them.
-pub const ALL: [&Hint; 118] = [
+pub const ALL: [&Hint; 119] = [
     &USAGE,
     &NO_PORT,
     &PORT_SYNTAX,
@@ -147,6 +147,7 @@ pub const ALL: [&Hint; 118] = [
     &firmware::FIRMWARE_PORT,
     &firmware::FIRMWARE_CHIP,
     &firmware::FIRMWARE_SPACE,
+    &firmware::FIRMWARE_SILENT,
     &WRONG_MACHINE,
     &WRONG_FAMILY,
     &OUT_OF_RANGE,

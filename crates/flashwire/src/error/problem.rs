@@ -290,6 +290,16 @@ pub enum Problem {
         /// How much there is, in bytes.
         there: u64,
     },
+    /// An image was installed and started, and does not answer.
+    #[error("{name} is in the board's flash, and does not answer at {baud} baud: {source}")]
+    FirmwareSilent {
+        /// The image.
+        name: String,
+        /// The speed that it speaks at, in bits per second.
+        baud: u32,
+        /// What asking it brought.
+        source: serprog::Error,
+    },
     /// An ELF file for another processor.
     #[error("the code is for {machine}, and this is an ARM")]
     WrongMachine {
@@ -493,6 +503,7 @@ impl Problem {
             Self::FirmwareUnknown { .. } => &firmware::FIRMWARE_UNKNOWN,
             Self::FirmwarePort { .. } => &firmware::FIRMWARE_PORT,
             Self::FirmwareChip { .. } => &firmware::FIRMWARE_CHIP,
+            Self::FirmwareSilent { .. } => &firmware::FIRMWARE_SILENT,
             Self::FirmwareSpace { .. } => &firmware::FIRMWARE_SPACE,
             Self::WrongMachine { .. } => &hint::WRONG_MACHINE,
             Self::WrongFamily { .. } => &hint::WRONG_FAMILY,

@@ -67,6 +67,11 @@ impl Flash {
         &mut self.bytes
     }
 
+    /// Whether there is nothing at the start, where the processor begins.
+    pub(super) fn is_blank(&self) -> bool {
+        self.bytes[..PAGE_BYTES].iter().all(|&byte| byte == 0xFF)
+    }
+
     /// Whether the lock bits keep programs from writing there: 0x0F on Arduino boards
     /// (`boards.txt`), no SPM in the boot section.
     pub(super) fn is_locked(&self, address: usize) -> bool {

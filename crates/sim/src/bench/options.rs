@@ -19,7 +19,7 @@ const MAX_BUS_HZ: u32 = 5_000_000;
 const DEFAULT_HOLD_LIMIT: Duration = Duration::from_secs(1);
 
 /// The keys of all benches: spelling, and what each takes.
-const KEYS: [(&str, &str); 28] = [
+const KEYS: [(&str, &str); 29] = [
     ("image", "a file"),
     ("baud", "a speed in baud, 1 to 20000000"),
     ("latency-us", "microseconds, at most 10000000"),
@@ -50,6 +50,7 @@ const KEYS: [(&str, &str); 28] = [
     ("cable", "good, loop, low, open or plain"),
     ("says", "what the application says all the time"),
     ("says-baud", "a speed in baud, 1 to 20000000"),
+    ("application", "programmer or none"),
     (
         "signature",
         "what an Arduino's chip says it is: six hexadecimal digits",
@@ -107,6 +108,8 @@ pub(crate) struct Options {
     pub(super) cable: Cable,
     pub(super) says: Option<String>,
     pub(super) says_baud: u32,
+    /// Whether what an Arduino's flash holds is our programmer.
+    pub(super) application: bool,
     pub(super) signature: Option<[u8; 3]>,
 }
 
@@ -140,6 +143,7 @@ impl Default for Options {
             cable: Cable::Good,
             says: None,
             says_baud: DEFAULT_BAUD,
+            application: true,
             signature: None,
         }
     }
@@ -277,6 +281,13 @@ impl Options {
             "cable" => self.cable = value.parse().map_err(|()| None)?,
             "says" if !value.is_empty() => self.says = Some(value.to_owned()),
             "says-baud" => self.says_baud = number(value, 1..=MAX_BAUD)?,
+            "application" => {
+                self.application = match value {
+                    "programmer" => true,
+                    "none" => false,
+                    _ => return Err(None),
+                }
+            }
             "signature" if value.len() == 6 && !value.starts_with('+') => {
                 let bytes = u32::from_str_radix(value, 16).map_err(|_| None)?;
                 let [_, signature @ ..] = bytes.to_be_bytes();

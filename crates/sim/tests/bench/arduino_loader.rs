@@ -250,6 +250,29 @@ fn what_a_host_may_say_besides_is_taken_as_the_sources_have_it() {
 }
 
 #[test]
+fn what_is_in_the_flash_is_our_programmer_or_silent() {
+    const SYNCNOP: &[u8] = &[0x10];
+    for (bench, answer) in [
+        (UNO, &[0x15, 0x06][..]),
+        ("arduino-uno,application=none", &[]),
+    ] {
+        let mut link = open(bench);
+        link.pause(ms(1500)).expect("a pause");
+        link.send(SYNCNOP).expect("sent");
+        assert_eq!(heard(&mut link, ms(500)), SILENCE, "a blank board");
+
+        let mut link = open(bench);
+        ask(&mut link, &Frame::load_address(0));
+        let program = Frame::prog_page(Memory::Flash, &page()).expect("a page");
+        ask(&mut link, &program);
+        ask(&mut link, &Frame::leave_prog_mode());
+        link.send(SYNCNOP).expect("sent");
+        assert_eq!(heard(&mut link, ms(500)), answer, "{bench}");
+        assert_eq!(kinds(&link), []);
+    }
+}
+
+#[test]
 fn the_flash_outlives_the_bench() {
     let folder = tempfile::tempdir().expect("there is room");
     let image = folder.path().join("uno.bin");
