@@ -6,6 +6,7 @@ use crate::serial::{Frame, Line};
 use crate::time::Time;
 
 use super::pins::{Drive, Pin, Port};
+use super::spi::{Direction, Exchange};
 use super::{Bus, Chip};
 
 /// The slave end of a SPI bus.
@@ -216,16 +217,21 @@ impl Chip {
         while let Some(exchange) = self.spis[index].finished(now) {
             let (clock, clock_hz) = self.spi_clock(index);
             let mut bytes = [FLOATING; 2];
-            if self.spi_reaches_pins(index, exchange.mode, exchange.done) {
+            if self.spi_reaches_pins(index, &exchange) {
                 let clock_hz = self.spis[index].clock_hz(clock_hz);
                 for (incoming, outgoing) in bytes.iter_mut().zip(exchange.bytes) {
-                    *incoming = self.transfer(index, outgoing, clock_hz, exchange.done);
+                    let (outgoing, is_heard) = match exchange.direction {
+                        Direction::Both | Direction::Out => (outgoing, true),
+                        Direction::In { on_output_line } => (FLOATING, !on_output_line),
+                    };
+                    let answer = self.transfer(index, outgoing, clock_hz, exchange.done);
+                    *incoming = if is_heard { answer } else { FLOATING };
                     if exchange.count == 1 {
                         break;
                     }
                 }
             }
-            self.spis[index].receive(bytes);
+            self.spis[index].end(&exchange, bytes);
             self.serve_dma(exchange.done);
             self.spis[index].start(exchange.done, clock);
             self.serve_dma(exchange.done);
@@ -233,9 +239,12 @@ impl Chip {
     }
 
     /// Whether the words of a SPI are on the wires in a form that flash chips understand.
-    fn spi_reaches_pins(&mut self, index: usize, mode: u8, now: Time) -> bool {
+    fn spi_reaches_pins(&mut self, index: usize, exchange: &Exchange) -> bool {
+        let (mode, now) = (exchange.mode, exchange.done);
         let (clock, data) = clock_and_data(index, self.is_remapped(index));
-        let driven = self.pins.is_alternate_output(clock) && self.pins.is_alternate_output(data);
+        let sends = matches!(exchange.direction, Direction::Both | Direction::Out);
+        let driven =
+            self.pins.is_alternate_output(clock) && (self.pins.is_alternate_output(data) || !sends);
         if !driven {
             self.complaints.add(
                 now,
