@@ -26,7 +26,9 @@ impl Client {
     /// # Errors
     /// What the programmer or the link did.
     pub fn help(&mut self) -> Result<Vec<String>, Error> {
-        self.confirm()?;
+        if self.outstanding() > 0 {
+            return Err(Error::OutOfStep);
+        }
         self.link.send(&[Command::Help.letter()])?;
         let mut text = Vec::new();
         let mut wait = TEXT_GAP * 5;
@@ -127,9 +129,8 @@ impl Client {
         if self.outstanding() > 0 {
             return Err(Error::OutOfStep);
         }
-        let hello = Request::plain(Command::Hello).ok_or(Error::OutOfStep)?;
         self.queue(request, Duration::ZERO)?;
-        self.queue(&hello, Duration::ZERO)?;
+        self.queue_plain(Command::Hello)?;
         let answer = if self.peek()? == Command::Hello.letter() {
             self.skip()?;
             None

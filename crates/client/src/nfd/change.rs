@@ -48,42 +48,61 @@ fn blank_crc() -> u32 {
     Crc32::of(&[ERASED; PAGE_BYTES])
 }
 
-fn is_blank(piece: &Piece<'_>) -> bool {
-    piece.bytes.iter().all(|&byte| byte == ERASED)
+/// A page that is to be programmed.
+struct Page {
+    number: u16,
+    /// What goes to the programmer: bytes that are not to be programmed are erased ones.
+    sent: [u8; PAGE_BYTES],
+    /// What the page holds after it.
+    wanted: [u8; PAGE_BYTES],
+    /// How many bytes the executor knows of it.
+    bytes: u64,
+    /// It is looked at as soon as it is programmed: the first one in each sector.
+    is_sample: bool,
 }
 
-/// What the buffer holds for a piece: bytes that are not to be programmed are erased ones.
-fn page_with(piece: &Piece<'_>) -> [u8; PAGE_BYTES] {
-    let mut page = [ERASED; PAGE_BYTES];
-    page[piece.offset..][..piece.bytes.len()].copy_from_slice(piece.bytes);
-    page
-}
-
-/// Whether a piece is looked at as soon as it is programmed: the first whole page in each sector.
-fn is_sample(pieces: &[Piece<'_>], index: usize) -> bool {
-    let of_sector = |piece: &Piece<'_>| piece.crc().map(|_| piece.page / SECTOR_PAGES);
-    let Some(sector) = of_sector(&pieces[index]) else {
-        return false;
-    };
-    let mut before = pieces[..index].iter().rev();
-    !before
-        .by_ref()
-        .take(SECTOR_PAGES.into())
-        .any(|piece| of_sector(piece) == Some(sector) && !is_blank(piece))
-}
-
-/// Whether programming a piece can still make of `found` what is wanted.
-fn check_undamaged(piece: &Piece<'_>, found: &[u8; PAGE_BYTES]) -> Result<(), Error> {
-    let found = piece.found_in(found);
-    let is_damaged = |(found, wanted): (&u8, &u8)| found & wanted != *wanted;
-    match found.iter().zip(piece.bytes).position(is_damaged) {
-        None => Ok(()),
-        Some(offset) => Err(spinor::Error::Damaged {
-            address: piece.address() + offset as u64,
-            wanted: piece.bytes[offset],
-            found: found[offset],
+impl Page {
+    /// A piece of data, on a page that holds `before`.
+    fn new(piece: &Piece<'_>, before: &[u8; PAGE_BYTES], is_sample: bool) -> Self {
+        let mut sent = [ERASED; PAGE_BYTES];
+        sent[piece.offset..][..piece.bytes.len()].copy_from_slice(piece.bytes);
+        let mut wanted = *before;
+        for (wanted, sent) in wanted.iter_mut().zip(sent) {
+            *wanted &= sent;
         }
-        .into()),
+        wanted[piece.offset..][..piece.bytes.len()].copy_from_slice(piece.bytes);
+        Self {
+            number: piece.page,
+            sent,
+            wanted,
+            bytes: piece.bytes.len() as u64,
+            is_sample,
+        }
+    }
+
+    fn address(&self) -> u64 {
+        u64::from(self.number) * PAGE_BYTES as u64
+    }
+
+    /// There is nothing to program.
+    fn is_blank(&self) -> bool {
+        self.sent.iter().all(|&byte| byte == ERASED)
+    }
+
+    /// Whether the page holds what it should; or an error if programming cannot make that of it any
+    /// more.
+    fn is_there(&self, client: &mut Client) -> Result<bool, Error> {
+        let found = client.read_page(self.number)?;
+        let is_damaged = |(found, wanted): (&u8, &u8)| found & wanted != *wanted;
+        match found.iter().zip(&self.wanted).position(is_damaged) {
+            None => Ok(found == self.wanted),
+            Some(offset) => Err(spinor::Error::Damaged {
+                address: self.address() + offset as u64,
+                wanted: self.wanted[offset],
+                found: found[offset],
+            }
+            .into()),
+        }
     }
 }
 
@@ -246,23 +265,25 @@ impl Chip {
         tick: &mut Tick<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         self.make_writable()?;
-        let pieces = Piece::of(address, data)?;
-        for piece in &pieces {
-            self.known.remove(&piece.page);
+        let pages = self.client.pages_of(&Piece::of(address, data)?)?;
+        for page in &pages {
+            self.known.remove(&page.number);
         }
         let work = longest(self.program_time);
         let mut done = 0;
         let mut tries = 0;
         loop {
             let before = done;
-            match self.client.program_ahead(&pieces, &mut done, work, tick) {
+            match self.client.program_ahead(&pages, &mut done, work, tick) {
                 Err(error) if error.may_pass() => {
                     tries = if done > before { 1 } else { tries + 1 };
                     if tries > TRIES {
                         return Err(error);
                     }
-                    if let Some(piece) = pieces.get(done) {
-                        self.client.repair(piece)?;
+                    // What is missing can be programmed again.
+                    self.client.resynchronise()?;
+                    if let Some(page) = pages.get(done) {
+                        page.is_there(&mut self.client)?;
                     }
                 }
                 ended => return ended,
@@ -351,10 +372,38 @@ impl Client {
         Err(disturbed(what, address, Error::LostSync))
     }
 
+    /// The pages of pieces. What else is on those that are programmed in part is looked at before.
+    fn pages_of(&mut self, pieces: &[Piece<'_>]) -> Result<Vec<Page>, Error> {
+        let is_partial = |piece: &&Piece<'_>| piece.bytes.len() < PAGE_BYTES;
+        let partial: Vec<u16> = pieces.iter().filter(is_partial).map(|p| p.page).collect();
+        let mut used = BTreeSet::new();
+        let _ = self.read_crcs(&partial, &mut |index, crc| {
+            if crc != blank_crc() {
+                used.insert(partial[index]);
+            }
+            ControlFlow::Continue(())
+        })?;
+        let mut pages: Vec<Page> = Vec::new();
+        let mut sampled = None;
+        for piece in pieces {
+            let before = match used.contains(&piece.page) {
+                true => self.read_page(piece.page)?,
+                false => [ERASED; PAGE_BYTES],
+            };
+            let sector = Some(piece.page / SECTOR_PAGES);
+            let page = Page::new(piece, &before, sampled != sector);
+            if !page.is_blank() {
+                sampled = sector;
+            }
+            pages.push(page);
+        }
+        Ok(pages)
+    }
+
     /// Sends pages from `done` on, each with its content, and counts those that are programmed.
     fn program_ahead(
         &mut self,
-        pieces: &[Piece<'_>],
+        pages: &[Page],
         done: &mut usize,
         work: Duration,
         tick: &mut Tick<'_>,
@@ -362,13 +411,13 @@ impl Client {
         let mut queued = *done;
         let mut flow = ControlFlow::Continue(());
         loop {
-            while queued < pieces.len().min(*done + PAGES_AHEAD) && flow.is_continue() {
-                let piece = &pieces[queued];
-                if !is_blank(piece) {
-                    self.queue_fill(&page_with(piece))?;
-                    self.begin(&Request::program_page(piece.page), work)?;
-                    if is_sample(pieces, queued) {
-                        self.queue_crc(piece.page)?;
+            while queued < pages.len().min(*done + PAGES_AHEAD) && flow.is_continue() {
+                let page = &pages[queued];
+                if !page.is_blank() {
+                    self.queue_fill(&page.sent)?;
+                    self.begin(&Request::program_page(page.number), work)?;
+                    if page.is_sample {
+                        self.queue_crc(page.number)?;
                     }
                 }
                 queued += 1;
@@ -376,24 +425,24 @@ impl Client {
             if *done == queued {
                 return Ok(flow);
             }
-            let piece = &pieces[*done];
-            if !is_blank(piece) {
+            let page = &pages[*done];
+            if !page.is_blank() {
                 let command = Command::Fill;
-                if self.collect_crc(command)? != Crc32::of(&page_with(piece)) {
+                if self.collect_crc(command)? != Crc32::of(&page.sent) {
                     return Err(Error::Checksum { command });
                 }
                 self.end()?;
-                if is_sample(pieces, *done) {
+                if page.is_sample {
                     let crc = self.collect_crc(Command::ReadPage)?;
-                    if Some(crc) != piece.crc() {
-                        self.program_again(piece, work)?;
+                    if crc != Crc32::of(&page.wanted) {
+                        self.program_again(page, work)?;
                         // What was queued behind it was given up.
                         queued = *done + 1;
                     }
                 }
             }
             *done += 1;
-            let told = tick(piece.bytes.len() as u64);
+            let told = tick(page.bytes);
             if flow.is_continue() {
                 flow = told;
             }
@@ -401,38 +450,25 @@ impl Client {
     }
 
     /// A page that was programmed is not there: finds out why.
-    fn program_again(&mut self, piece: &Piece<'_>, work: Duration) -> Result<(), Error> {
+    fn program_again(&mut self, page: &Page, work: Duration) -> Result<(), Error> {
         // Behind it only content can be under way, and no program: the ring does not hold so much.
         self.resynchronise()?;
-        let content = self.read_page(piece.page)?;
-        if piece.found_in(&content) == piece.bytes {
+        if page.is_there(self)? {
             // The answer was garbled, not the page.
             return Ok(());
         }
-        check_undamaged(piece, &content)?;
         self.change_surely(
             &Change {
                 what: "programmed",
-                address: piece.address(),
+                address: page.address(),
                 was_in_vain: true,
             },
             &mut |client| {
-                client.queue_fill(&page_with(piece))?;
+                client.queue_fill(&page.sent)?;
                 client.collect_crc(Command::Fill)?;
-                client.run(&Request::program_page(piece.page), work)
+                client.run(&Request::program_page(page.number), work)
             },
-            &mut |client| {
-                let content = client.read_page(piece.page)?;
-                Ok(piece.found_in(&content) == piece.bytes)
-            },
+            &mut |client| page.is_there(client),
         )
-    }
-
-    /// After a fault: brings the programmer back, and looks at the page that was under way. What is
-    /// missing can be programmed again; what was cleared and should not have been cannot.
-    fn repair(&mut self, piece: &Piece<'_>) -> Result<(), Error> {
-        self.resynchronise()?;
-        let content = self.read_page(piece.page)?;
-        check_undamaged(piece, &content)
     }
 }

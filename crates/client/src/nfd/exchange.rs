@@ -121,6 +121,13 @@ impl Client {
         self.queue_bytes(command, request.as_bytes(), work)
     }
 
+    /// Queues a command without arguments.
+    pub(super) fn queue_plain(&mut self, command: Command) -> Result<(), Error> {
+        // What has arguments is never asked for so.
+        let request = Request::plain(command).ok_or(Error::OutOfStep)?;
+        self.queue(&request, Duration::ZERO)
+    }
+
     /// Queues the filling of the page buffer.
     pub(super) fn queue_fill(&mut self, page: &[u8; PAGE_BYTES]) -> Result<(), Error> {
         self.queue_bytes(Command::Fill, &Request::fill(page), Duration::ZERO)
@@ -244,6 +251,19 @@ impl Client {
         self.inbox.push_front(first[0]);
         self.in_step = true;
         Ok(first[0])
+    }
+
+    /// Takes what comes before the answer to the oldest outstanding command, which has to be this.
+    pub(super) fn pass_over(&mut self, late: &[u8]) -> Result<(), Error> {
+        let oldest = *self.outstanding.front().ok_or(Error::OutOfStep)?;
+        self.in_step = false;
+        let mut found = vec![0; late.len()];
+        self.fill(&mut found, &oldest, 0)?;
+        if found != late {
+            return Err(Error::OutOfStep);
+        }
+        self.in_step = true;
+        Ok(())
     }
 
     /// Expects no answer to the oldest outstanding command any more: it has none.

@@ -80,9 +80,8 @@ impl Client {
     }
 
     fn queue_read(&mut self, page: u16) -> Result<(), Error> {
-        let dump = Request::plain(Command::Dump).ok_or(Error::OutOfStep)?;
         self.queue_crc(page)?;
-        self.queue(&dump, Duration::ZERO)
+        self.queue_plain(Command::Dump)
     }
 
     fn collect_read(&mut self) -> Result<[u8; PAGE_BYTES], Error> {

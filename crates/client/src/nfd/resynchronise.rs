@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use flashwire_link::{Line, LineChange};
-use flashwire_protocol::nfd::{Command, GREETING_BYTES, RESYNC, Request};
+use flashwire_protocol::nfd::{Command, GREETING_BYTES, LINE_END, RESYNC};
 
 use super::{Client, Error};
 
@@ -27,6 +27,9 @@ const WAITS_MS: [u64; 6] = [100, 200, 500, 1000, 1500, 1500];
 
 /// Pause that ends what comes: longer than any adapter holds bytes back.
 const GAP: Duration = Duration::from_millis(50);
+
+/// Most greetings that can come late: more than are ever sent.
+const MOST_LATE: usize = 64;
 
 /// Most unwanted bytes that are listened to at one go: far more than a dump and a page of help.
 const MOST_UNWANTED_BYTES: usize = 16 * 1024;
@@ -75,7 +78,7 @@ impl Client {
             if let Some(greeting) = greeting_at_end(&heard) {
                 self.greeting = greeting.to_vec();
                 self.in_step = true;
-                match self.confirm() {
+                match self.settle() {
                     Err(error) if error.may_pass() => {}
                     done => return done.map(|()| true),
                 }
@@ -105,15 +108,22 @@ impl Client {
         Ok(heard)
     }
 
-    /// One `>`, answered by exactly the greeting: nothing is missing and nothing is left over.
-    pub(super) fn confirm(&mut self) -> Result<(), Error> {
-        let hello = Request::plain(Command::Hello).ok_or(Error::OutOfStep)?;
-        if self.outstanding() > 0 {
-            return Err(Error::OutOfStep);
+    /// Makes sure that nothing is on its way any more. Greetings look all the same, and one that was
+    /// asked for earlier may come late: so they are passed over until the answer to `h` comes, and
+    /// behind that exactly one more.
+    fn settle(&mut self) -> Result<(), Error> {
+        let late = self.greeting.clone();
+        self.queue_plain(Command::BufferCrc)?;
+        for _ in 0..MOST_LATE {
+            if self.peek()? != Command::Hello.letter() {
+                break;
+            }
+            self.pass_over(&late)?;
         }
-        self.queue(&hello, Duration::ZERO)?;
-        let answer = self.collect()?;
-        if answer != self.greeting || !self.inbox().is_empty() {
+        let crc = self.collect()?;
+        self.queue_plain(Command::Hello)?;
+        let greeting = self.collect()?;
+        if !crc.ends_with(LINE_END.as_bytes()) || greeting != late || !self.inbox().is_empty() {
             self.in_step = false;
             return Err(Error::OutOfStep);
         }
@@ -136,7 +146,7 @@ impl Client {
             is_silent &= heard.is_empty();
             if heard.ends_with(&self.greeting) {
                 self.in_step = true;
-                match self.confirm() {
+                match self.settle() {
                     Err(error) if error.may_pass() => {}
                     Err(error) => return Err(error),
                     Ok(()) if self.is_set_up => return self.apply_options(),
