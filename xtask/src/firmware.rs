@@ -10,7 +10,6 @@
 
 mod manifest;
 mod sources;
-
 mod stack;
 
 use std::fs;

@@ -142,7 +142,7 @@ pub(crate) enum ProgressKind {
 #[command(next_help_heading = "Target")]
 pub(crate) struct TargetArgs {
     /// Where the target is: /dev/ttyUSB0, COM5, tcp:HOST:PORT, stm32-i2c:/dev/i2c-1@0x39, sim:BENCH;
-    /// `serprog:` before it for a chip behind a SPI programmer
+    /// before it `serprog:` or `nfd:` for a chip behind a SPI programmer, `stk500:` for an Arduino itself
     #[arg(short, long, env = "FLASHWIRE_PORT", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) port: Option<String>,
     /// Line speed, or `max` for the fastest that works [default: 115200]

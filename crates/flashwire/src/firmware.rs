@@ -301,8 +301,8 @@ impl Bundled {
             ],
             Chip::Atmega328P => &[
                 "Connect the board by its USB socket. Nothing may be at its pins 0 and 1.",
-                "Take a flash chip off until the board is one of 3.3 V or has level shifters: \
-                 docs/programmer-arduino.md.",
+                "If a flash chip is wired to a board of 5 V, take it off: it needs 3.3 V \
+                 (docs/programmer-arduino.md).",
             ],
         }
     }
@@ -330,13 +330,14 @@ impl Bundled {
                 ),
             ],
             Chip::Atmega328P => {
-                let speed = match self.baud {
-                    Some(open::DEFAULT_BAUD) | None => String::new(),
-                    Some(baud) => format!(" -b {baud}"),
+                let port = match (&at.place, self.baud) {
+                    // A bench with a chip at its pins is another bench.
+                    (Place::Bench(_), _) => "sim:uno+w25q80bv".to_owned(),
+                    (place, Some(open::DEFAULT_BAUD) | None) => format!("serprog:{place}"),
+                    (place, Some(baud)) => format!("serprog:{place} -b {baud}"),
                 };
                 vec![format!(
-                    "With a flash chip wired to it: flashwire info -p serprog:{}{speed}",
-                    at.place
+                    "With a flash chip wired to it: flashwire info -p {port}"
                 )]
             }
         }

@@ -83,15 +83,15 @@ fn of_programmer(spi: &SpiInfo) -> Vec<(&'static str, String)> {
         (false, true) => "takes commands ahead",
         (false, false) => "takes one command at a time",
     };
-    let clock = match spi.spi_hz {
-        Some(hz) => format!("{}.{:02} MHz", hz / 1_000_000, hz % 1_000_000 / 10_000),
+    let spi_clock = match spi.spi_hz {
+        Some(hz) => clock(hz),
         None if spi.method == Method::Nfd => "as the firmware has it".to_owned(),
         None => "as the programmer has it; --spi-hz sets it".to_owned(),
     };
     let id: Vec<String> = spi.id.iter().map(|byte| format!("{byte:02x}")).collect();
     vec![
         ("programmer", format!("{name}, {ahead}")),
-        ("SPI clock", clock),
+        ("SPI clock", spi_clock),
         (
             "chip id",
             match &id[..] {
@@ -101,6 +101,14 @@ fn of_programmer(spi: &SpiInfo) -> Vec<(&'static str, String)> {
             },
         ),
     ]
+}
+
+/// A clock in the unit that shows it in few digits: 18 MHz, 1.125 MHz, 281.25 kHz.
+fn clock(hz: u32) -> String {
+    match hz {
+        1_000_000.. => format!("{} MHz", f64::from(hz / 1000) / 1000.0),
+        _ => format!("{} kHz", f64::from(hz) / 1000.0),
+    }
 }
 
 fn of_chip(spi: &SpiInfo) -> Vec<(&'static str, String)> {

@@ -72,10 +72,10 @@ const ATMEGA328P_CLOCKS: &[u32] = &[
     8_000_000, 4_000_000, 2_000_000, 1_000_000, 500_000, 250_000, 125_000,
 ];
 
-/// What a RP2040 at 125 MHz makes of its SPI clock divider, as far as these programmers use it.
+/// What an RP2040 at 125 MHz makes of its SPI clock divider, as far as these programmers use it.
 const RP2040_CLOCKS: &[u32] = &[31_250_000, 12_500_000, 10_000_000, 1_000_000];
 
-/// What a STM32F405 makes of its SPI prescalers at 84 MHz. RM0090, section 28.5.1.
+/// What an STM32F405 makes of its SPI prescalers at 84 MHz. RM0090, section 28.5.1.
 const STM32F405_CLOCKS: &[u32] = &[
     42_000_000, 21_000_000, 10_500_000, 5_250_000, 2_625_000, 1_312_500, 656_250, 328_125,
 ];
@@ -138,7 +138,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "picoprog",
-        title: "picoprog on a RP2040: one command a packet",
+        title: "picoprog on an RP2040: one command a packet",
         programmer_name: "Picoprog",
         port: Port::Usb {
             bytes_per_second: 600_000,
@@ -155,7 +155,7 @@ pub const MODELS: &[Model] = &[
     },
     Model {
         name: "hydrafw",
-        title: "HydraFW on a STM32F405: NOP unanswered, small buffer",
+        title: "HydraFW on an STM32F405: NOP unanswered, small buffer",
         programmer_name: "Hydrabus",
         port: Port::Usb {
             bytes_per_second: 900_000,
