@@ -56,16 +56,25 @@ extern "C" fn main() -> ! {
     let programmer = unsafe { &mut *PROGRAMMER.0.get() };
     let programmer = programmer.write(Programmer::new(Uno::new(), CONFIG, HELP));
     uart::start();
+    // Whether there may be something to send, and whether there surely is more of it.
+    let (mut is_due, mut is_streaming) = (false, false);
     loop {
+        uart::send_waiting();
         programmer.board_mut().tick();
         let now = programmer.board().now();
-        // What waits to be sent is more urgent than anything that arrives: that has a ring.
-        let room = uart::wait_for_room();
-        let room_bytes = room.len();
-        let filled = programmer.transmit(now, room);
-        uart::send(filled);
-        if filled < room_bytes {
-            uart::consume(programmer.receive(now, uart::arrived()));
+        // While an answer streams, what arrives can wait: it has a ring.
+        let arrived = uart::arrived();
+        if !arrived.is_empty() && !is_streaming {
+            uart::consume(programmer.receive(now, arrived));
+            is_due = true;
+        }
+        if is_due {
+            let room = uart::wait_for_room();
+            let room_bytes = room.len();
+            let filled = programmer.transmit(now, room);
+            uart::send(filled);
+            is_streaming = filled == room_bytes;
+            is_due = is_streaming || programmer.wake_up().is_some();
         }
     }
 }
