@@ -162,10 +162,10 @@ impl Chip {
             Source::Flash => line(4, self.flash.interrupts()),
             Source::Rcc | Source::Iwdg => 0,
             Source::Wwdg => line(0, self.wwdg.interrupts()),
-            // TIM1 has a line for the update and one for the channels.
+            // TIM1 has a line for the update, one for the trigger and one for the channels.
             Source::Timer(0) => {
                 let flags = self.timers[0].interrupts();
-                line(25, flags & 1 != 0) | line(27, flags & !1 != 0)
+                line(25, flags & 1 != 0) | line(26, flags & 0x40 != 0) | line(27, flags & 0x1e != 0)
             }
             Source::Timer(index) => line(27 + index, self.timers[index].interrupts() != 0),
             Source::Spi(index) => line(35 + index, self.spis[index].interrupts()),

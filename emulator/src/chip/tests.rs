@@ -141,6 +141,27 @@ fn a_peripheral_of_larger_parts_is_missed_in_those_alone() {
 }
 
 #[test]
+fn a_pin_is_captured_where_the_remapping_says() {
+    const AFIO_MAPR: u32 = 0x4001_0004;
+    const TIM3: u32 = 0x4000_0400;
+    let mut rig = Rig::new();
+    rig.write(RCC_APB2ENR, 0x7f);
+    rig.write(RCC_APB1ENR, 2);
+    // Partial remap: channel 1 is PB4.
+    rig.write(AFIO_MAPR, 2 << 10);
+    for (register, value) in [(0x2c, 0xffff), (0x18, 1), (0x20, 1), (0, 1)] {
+        rig.write(TIM3 + register, value);
+    }
+    for pin in [Pin::new(Port::A, 6), Pin::new(Port::B, 4)] {
+        rig.pass(Time::MICROSECOND * 10);
+        let now = rig.now;
+        rig.chip.set_input(pin, Some(true), now);
+    }
+    // 8 MHz: the second pin, after twenty microseconds.
+    assert_eq!(rig.read(TIM3 + 0x34), 160);
+}
+
+#[test]
 fn nothing_answers_where_the_chip_has_nothing() {
     let mut rig = Rig::new();
     for address in [0x2000_5000, 0x6000_0000, 0x1fff_0000, 0x0802_0000] {

@@ -1,11 +1,13 @@
 //! General-purpose timers, and the advanced one as far as it is the same: RM0008 rev 21, chapters
 //! 15 and 14.
 //!
-//! Counting up and down, one pulse, update and compare flags with interrupts and DMA requests. Not
-//! here: centre-aligned counting, slave modes and external clocks, input capture, and what the
-//! channels do to pins.
+//! Counting up, down and both ways, repetition, one pulse, update and compare flags with interrupts
+//! and DMA requests; what [pins](inputs) do to it. Not here: triggers by other timers and by the ETR
+//! pin, and what the channels do to pins.
 //!
 //! Nothing counts while nobody looks: flags and value are computed from the time that has passed.
+
+mod inputs;
 
 use crate::time::Time;
 
@@ -24,6 +26,8 @@ const CR1_ARPE: u32 = 1 << 7;
 /// 15.4.5).
 const UPDATE: u32 = 1 << 0;
 const FLAGS: u32 = 0x1f;
+/// A trigger: SR.TIF and DIER.TIE.
+const TRIGGER: u32 = 1 << 6;
 /// DMA requests stand eight bits above the interrupts.
 const DMA_SHIFT: u32 = 8;
 
@@ -32,6 +36,7 @@ const DMA_SHIFT: u32 = 8;
 pub(super) struct Timer {
     cr1: u32,
     cr2: u32,
+    smcr: u32,
     dier: u32,
     sr: u32,
     ccmr: [u32; 2],
@@ -43,7 +48,10 @@ pub(super) struct Timer {
     reload: u32,
     reload_shadow: u32,
     compare: [u32; 4],
+    /// RCR, and how many periods there are still before an update event. Timers without the register
+    /// leave it at zero.
     repetition: u32,
+    periods_left: u32,
     break_register: u32,
     dma_control: u32,
     /// The counter's value at `since`.
@@ -51,6 +59,7 @@ pub(super) struct Timer {
     since: Time,
     /// DMA requests that nobody has served yet.
     dma: u32,
+    inputs: inputs::Inputs,
 }
 
 impl Timer {
@@ -63,8 +72,20 @@ impl Timer {
         }
     }
 
+    /// Whether its own clock makes it count. A reload value of zero blocks it (section 15.3.1).
     fn is_running(&self) -> bool {
-        self.cr1 & CR1_CEN != 0
+        self.cr1 & CR1_CEN != 0 && self.reload_shadow != 0 && self.counts_its_clock()
+    }
+
+    /// Whether it counts up and down in turn.
+    fn is_centred(&self) -> bool {
+        self.cr1 & CR1_CMS != 0
+    }
+
+    /// After so many overflows and underflows everything is as before.
+    fn updates_in_a_cycle(&self) -> u64 {
+        let directions = if self.is_centred() { 2 } else { 1 };
+        directions * u64::from(self.repetition + 1)
     }
 
     fn count_time(&self, clock: Time) -> Time {
@@ -79,7 +100,11 @@ impl Timer {
     /// Counts to the next update event: overflow or underflow.
     fn counts_to_update(&self) -> u64 {
         let (start, top) = (u64::from(self.start), u64::from(self.reload_shadow));
-        if self.cr1 & CR1_DIR != 0 {
+        if self.is_centred() && self.cr1 & CR1_DIR != 0 {
+            start.max(1)
+        } else if self.is_centred() && start < top {
+            top - start
+        } else if self.cr1 & CR1_DIR != 0 {
             start + 1
         } else if start <= top {
             top - start + 1
@@ -87,6 +112,11 @@ impl Timer {
             // The reload value was set below the counter: it runs through 0xffff.
             0x1_0000 - start + top + 1
         }
+    }
+
+    /// Counts from one overflow or underflow to the next.
+    fn period_counts(&self) -> u64 {
+        u64::from(self.reload_shadow) + u64::from(!self.is_centred())
     }
 
     /// Value after `counts` counts without an update.
@@ -100,7 +130,17 @@ impl Timer {
     }
 
     /// Counts to the moment in which the counter equals `value`, if that comes before an update.
-    fn counts_to(&self, value: u32) -> Option<u64> {
+    fn counts_to(&self, channel: usize) -> Option<u64> {
+        let value = self.compare[channel];
+        // Centred, it may flag one direction only (section 15.4.1, CMS).
+        let flags_direction = match (self.cr1 & CR1_CMS) >> 5 {
+            1 => self.cr1 & CR1_DIR != 0,
+            2 => self.cr1 & CR1_DIR == 0,
+            _ => true,
+        };
+        if self.is_input(channel) || !flags_direction {
+            return None;
+        }
         let distance = if self.cr1 & CR1_DIR != 0 {
             self.start.checked_sub(value)?
         } else {
@@ -121,7 +161,7 @@ impl Timer {
             let passed = counts.min(to_update);
             for channel in 0..4 {
                 if self
-                    .counts_to(self.compare[channel])
+                    .counts_to(channel)
                     .is_some_and(|distance| distance <= passed)
                 {
                     self.raise(2 << channel);
@@ -134,8 +174,9 @@ impl Timer {
             }
             self.update(true);
             full_periods += 1;
-            if full_periods >= 2 && self.is_running() {
-                let period = self.count_time(clock) * self.counts_to_update();
+            let cycle = self.updates_in_a_cycle();
+            if full_periods > cycle && self.is_running() {
+                let period = self.count_time(clock) * (self.period_counts() * cycle);
                 let skipped = (now - self.since).periods(period);
                 self.since += period * skipped;
             }
@@ -143,27 +184,39 @@ impl Timer {
         self.since = now;
     }
 
-    /// An update event: the shadow registers are loaded and the counter begins again (section
-    /// 15.3.2).
+    /// An overflow or underflow, or what software asks for: the counter begins again. Every so many
+    /// times that is an update event, which loads the shadow registers (section 15.3.2; the repetition
+    /// counter: section 14.3.3).
     fn update(&mut self, by_counter: bool) {
-        if self.cr1 & CR1_UDIS == 0 {
+        let is_event = !by_counter || self.periods_left == 0;
+        if is_event {
+            self.periods_left = self.repetition;
+        } else {
+            self.periods_left -= 1;
+        }
+        if is_event && self.cr1 & CR1_UDIS == 0 {
             self.prescaler_shadow = self.prescaler;
             self.reload_shadow = self.reload;
             if by_counter || self.cr1 & CR1_URS == 0 {
                 self.raise(UPDATE);
             }
         }
-        if by_counter && self.cr1 & CR1_OPM != 0 {
+        if is_event && by_counter && self.cr1 & CR1_OPM != 0 {
             self.cr1 &= !CR1_CEN;
         }
-        self.start = if self.cr1 & CR1_DIR != 0 {
-            self.reload_shadow
-        } else {
-            0
-        };
+        if self.is_centred() {
+            // It turns round; software lets it begin from below.
+            if by_counter {
+                self.cr1 ^= CR1_DIR;
+            } else {
+                self.cr1 &= !CR1_DIR;
+            }
+        }
+        let begins_at_top = self.cr1 & CR1_DIR != 0;
+        self.start = if begins_at_top { self.reload_shadow } else { 0 };
         // The counter equals these the moment it begins.
         for channel in 0..4 {
-            if self.compare[channel] == self.start && by_counter {
+            if self.compare[channel] == self.start && by_counter && !self.is_input(channel) {
                 self.raise(2 << channel);
             }
         }
@@ -179,7 +232,7 @@ impl Timer {
         Some(match offset {
             0x00 => self.cr1,
             0x04 => self.cr2,
-            0x08 => 0,
+            0x08 => self.smcr,
             0x0c => self.dier,
             0x10 => self.sr,
             // EGR is write-only.
@@ -190,7 +243,7 @@ impl Timer {
             0x28 => self.prescaler,
             0x2c => self.reload,
             0x30 => self.repetition,
-            0x34..=0x40 => self.compare[(offset as usize - 0x34) / 4],
+            0x34..=0x40 => self.read_channel((offset as usize - 0x34) / 4),
             0x44 => self.break_register,
             0x48 => self.dma_control,
             _ => return None,
@@ -207,31 +260,19 @@ impl Timer {
         self.follow(now, clock);
         let value = value & 0xffff;
         match offset {
-            0x00 if value & CR1_CMS != 0 => {
-                return Err(Refusal::NotModelled("a timer that counts up and down"));
-            }
-            0x00 => self.cr1 = value & 0x39f,
+            0x00 => self.write_control(value),
             0x04 => self.cr2 = value,
-            0x08 if value & 0x4007 != 0 => {
-                return Err(Refusal::NotModelled(
-                    "a timer in slave mode or on an external clock",
-                ));
-            }
-            0x08 => {}
+            0x08 => self.write_slave_mode(value)?,
             0x0c => self.dier = value & 0x5f5f,
             0x10 => self.sr &= value,
             0x14 => {
-                self.sr |= value & FLAGS & !UPDATE;
+                self.sr |= value & (FLAGS | TRIGGER) & !UPDATE;
                 if value & UPDATE != 0 {
                     self.update(false);
                 }
             }
             0x18 | 0x1c => {
                 let index = (offset as usize - 0x18) / 4;
-                // CCxS: an input.
-                if value & 0x0303 != 0 {
-                    return Err(Refusal::NotModelled("input capture of a timer"));
-                }
                 self.ccmr[index] = value;
             }
             0x20 => self.ccer = value,
@@ -243,16 +284,23 @@ impl Timer {
                     self.reload_shadow = value;
                 }
             }
-            0x30 if value != 0 => {
-                return Err(Refusal::NotModelled("the repetition counter of a timer"));
-            }
-            0x30 => self.repetition = value,
+            0x30 => self.repetition = value & 0xff,
             0x34..=0x40 => self.compare[(offset as usize - 0x34) / 4] = value,
             0x44 => self.break_register = value,
             0x48 => self.dma_control = value,
             _ => return Err(Refusal::Unknown),
         }
         Ok(())
+    }
+
+    /// Section 15.4.1. The direction is the counter's own where it changes it.
+    fn write_control(&mut self, value: u32) {
+        let kept = if self.is_centred() || value & CR1_CMS != 0 || self.follows_an_encoder() {
+            CR1_DIR
+        } else {
+            0
+        };
+        self.cr1 = self.cr1 & kept | value & 0x3ff & !kept;
     }
 
     /// When a flag will be set that an interrupt or a DMA request waits for.
@@ -264,10 +312,11 @@ impl Timer {
         if wanted == 0 {
             return Time::NEVER;
         }
+        // With a repetition counter it may be that nothing is to be seen then: looking is enough.
         let mut counts = self.counts_to_update();
         for channel in 0..4 {
             if wanted & 2 << channel != 0
-                && let Some(distance) = self.counts_to(self.compare[channel])
+                && let Some(distance) = self.counts_to(channel)
             {
                 counts = counts.min(distance);
             }
@@ -277,7 +326,7 @@ impl Timer {
 
     /// Whether it raises its interrupt, update and channels together.
     pub(super) fn interrupts(&self) -> u32 {
-        self.sr & self.dier & FLAGS
+        self.sr & self.dier & (FLAGS | TRIGGER)
     }
 
     /// DMA requests: bit 0 update, bits 1 to 4 the channels.
@@ -356,6 +405,55 @@ mod tests {
         );
         timer.write(SR, 0, due, CLOCK).unwrap();
         assert_eq!(timer.next_event(CLOCK), Time::from_millis(2));
+    }
+
+    #[test]
+    fn centred_it_counts_up_and_down_in_turn() {
+        // Mode 1: compare flags on the way down.
+        let mut timer = microseconds(10, 1 << 5);
+        timer.write(CCR1, 4, Time::ZERO, CLOCK).unwrap();
+        assert_eq!(count(&mut timer, 7), 7);
+        assert_eq!(timer.read(SR, Time::from_micros(7), CLOCK), Some(0));
+        assert_eq!(count(&mut timer, 10), 10);
+        let cr1 = timer.read(CR1, Time::from_micros(11), CLOCK).unwrap();
+        assert_eq!(cr1 & CR1_DIR, CR1_DIR);
+        assert_eq!(count(&mut timer, 13), 7);
+        assert_eq!(timer.read(SR, Time::from_micros(15), CLOCK), Some(UPDATE));
+        assert_eq!(
+            timer.read(SR, Time::from_micros(16), CLOCK),
+            Some(UPDATE | 2)
+        );
+        assert_eq!(count(&mut timer, 20), 0);
+        assert_eq!(count(&mut timer, 23), 3);
+        assert_eq!(count(&mut timer, 20_000_013), 7);
+    }
+
+    #[test]
+    fn the_repetition_counter_lets_update_events_through_now_and_then() {
+        let mut timer = microseconds(9, 0);
+        timer.write(0x30, 2, Time::ZERO, CLOCK).unwrap();
+        timer.write(EGR, 1, Time::ZERO, CLOCK).unwrap();
+        timer.write(SR, 0, Time::ZERO, CLOCK).unwrap();
+        for us in [10, 20, 29] {
+            let flags = timer.read(SR, Time::from_micros(us), CLOCK).unwrap();
+            assert_eq!(flags & UPDATE, 0, "{us}");
+        }
+        let flags = timer.read(SR, Time::from_micros(30), CLOCK).unwrap();
+        assert_eq!(flags & UPDATE, UPDATE);
+        assert_eq!(count(&mut timer, 300_000_005), 5);
+        timer
+            .write(SR, 0, Time::from_micros(300_000_005), CLOCK)
+            .unwrap();
+        let flags = |timer: &mut Timer, us| timer.read(SR, Time::from_micros(us), CLOCK);
+        assert_eq!(flags(&mut timer, 300_000_029).unwrap() & UPDATE, 0);
+        assert_eq!(flags(&mut timer, 300_000_030).unwrap() & UPDATE, UPDATE);
+    }
+
+    #[test]
+    fn a_reload_value_of_zero_blocks_it() {
+        let mut timer = microseconds(0, 0);
+        assert_eq!(timer.read(SR, Time::SECOND, CLOCK), Some(0));
+        assert_eq!(timer.next_event(CLOCK), Time::NEVER);
     }
 
     #[test]

@@ -105,6 +105,38 @@ fn transmit_pin(index: usize, remap: u32) -> Pin {
     }
 }
 
+/// The pins of the four channels of TIM1 to TIM4, counted from 0: RM0008 rev 21, tables 43 to 46.
+fn channel_pins(timer: usize, remap: u32) -> [Pin; 4] {
+    use Port::{A, B, C, D, E};
+    let (tim1, tim2, tim3, tim4) = (
+        remap >> 6 & 3,
+        remap >> 8 & 3,
+        remap >> 10 & 3,
+        remap >> 12 & 1,
+    );
+    let pins = match timer {
+        0 if tim1 == 3 => [(E, 9), (E, 11), (E, 13), (E, 14)],
+        0 => [(A, 8), (A, 9), (A, 10), (A, 11)],
+        1 => {
+            let [first, second] = match tim2 & 1 {
+                0 => [(A, 0), (A, 1)],
+                _ => [(A, 15), (B, 3)],
+            };
+            let [third, fourth] = match tim2 & 2 {
+                0 => [(A, 2), (A, 3)],
+                _ => [(B, 10), (B, 11)],
+            };
+            [first, second, third, fourth]
+        }
+        2 if tim3 == 3 => [(C, 6), (C, 7), (C, 8), (C, 9)],
+        2 if tim3 == 2 => [(B, 4), (B, 5), (B, 0), (B, 1)],
+        2 => [(A, 6), (A, 7), (B, 0), (B, 1)],
+        _ if tim4 == 1 => [(D, 12), (D, 13), (D, 14), (D, 15)],
+        _ => [(B, 6), (B, 7), (B, 8), (B, 9)],
+    };
+    pins.map(|(port, number)| Pin::new(port, number))
+}
+
 impl Chip {
     /// Wires a slave to a SPI, its chip select to `select`. A resistor pulls chip select up.
     pub fn attach_spi(&mut self, bus: SpiBus, select: Pin, slave: Box<dyn SpiSlave>) {
@@ -142,6 +174,7 @@ impl Chip {
     /// Drives a pin from outside, or lets go of it.
     pub fn set_input(&mut self, pin: Pin, level: Option<bool>, now: Time) {
         self.pins.set_outside(pin, level);
+        self.move_timer_inputs(now);
         self.refresh(super::Block::Exti, now);
     }
 
@@ -160,8 +193,26 @@ impl Chip {
         std::mem::take(&mut self.wires.sent[index])
     }
 
-    /// Follows the pins: chip selects and watched ones.
+    /// Tells the timers that listen what their pins show.
+    pub(super) fn move_timer_inputs(&mut self, now: Time) {
+        for index in 0..self.timers.len() {
+            if !self.timers[index].listens() {
+                continue;
+            }
+            let pins = channel_pins(index, self.exti.remap()).into_iter().rev();
+            let levels = pins.fold(0, |levels, pin| {
+                let level = self.pins.inputs(pin.port) >> pin.number & 1;
+                levels << 1 | level as u8
+            });
+            let clock = self.timer_clock(index);
+            self.timers[index].set_inputs(levels, now, clock);
+            self.stale |= 1 << super::Source::Timer(index).index();
+        }
+    }
+
+    /// Follows the pins: those of timers, chip selects and watched ones.
     pub(super) fn pins_changed(&mut self, now: Time) {
+        self.move_timer_inputs(now);
         for index in 0..self.wires.watched.len() {
             let watched = &mut self.wires.watched[index];
             let drive = self.pins.drive(watched.pin);
