@@ -78,3 +78,26 @@ fn what_the_files_of_this_system_say_is_understood() {
         "{said}"
     );
 }
+
+#[test]
+fn a_programmer_that_speaks_the_other_protocol_is_recognised() {
+    let desk = Desk::new();
+    for (port, speaks) in [
+        ("nfd:sim:frser-duino+w25q80bv", "serprog, not nfd"),
+        ("serprog:sim:nfd-sketch+w25q80bv", "nfd, not serprog"),
+        (
+            "serprog:sim:nfd-sketch+w25q80bv,sketch=2018",
+            "nfd, not serprog",
+        ),
+    ] {
+        let ended = desk.run(&["doctor", "-p", port]);
+        let said = String::from_utf8_lossy(&ended.out);
+        assert_eq!(ended.code, Some(5), "{said}");
+        let finding = format!("wrong[other-protocol]: a programmer answers, and speaks {speaks}");
+        assert!(said.contains(&finding), "{port}: {said}");
+    }
+    let ended = desk.run(&["doctor", "-p", "sim:nfd-sketch+w25q80bv"]);
+    let said = String::from_utf8_lossy(&ended.out);
+    assert!(said.contains("fine: Winbond W25Q80BV"), "{said}");
+    assert_eq!(ended.code, Some(0), "{said}");
+}

@@ -408,6 +408,10 @@ fn samples() -> Vec<Finding> {
             settings: None,
         },
         Finding::Serprog,
+        Finding::OtherProtocol {
+            asked: "serprog",
+            speaks: "nfd",
+        },
         Finding::OtherSpeed {
             baud: 115_200,
             answers: 57_600,

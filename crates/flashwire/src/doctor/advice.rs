@@ -267,6 +267,10 @@ fn wire(finding: &Finding) -> Vec<Advice> {
             ),
             say("on newer parts option bits (nSWBOOT0, nBOOT0, nBOOT_SEL) can overrule the pin"),
         ],
+        Finding::OtherProtocol { speaks, .. } => vec![run(
+            "say that it does",
+            format!("flashwire info -p {speaks}:PORT"),
+        )],
         Finding::Serprog => vec![run("say that it is one", "flashwire info -p serprog:PORT")],
         Finding::OtherSpeed { answers, .. } => vec![
             say("press reset: a bootloader keeps the speed of the first byte that it hears"),

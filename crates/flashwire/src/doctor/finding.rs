@@ -180,6 +180,13 @@ pub enum Finding {
     },
     /// A programmer that speaks serprog answers.
     Serprog,
+    /// A programmer answers in another protocol than the one asked for.
+    OtherProtocol {
+        /// The method asked for, as a port spells it.
+        asked: &'static str,
+        /// The method that it answers to.
+        speaks: &'static str,
+    },
     /// A loader is there, but at another speed.
     OtherSpeed {
         /// The speed in use, in bits per second.
@@ -233,6 +240,7 @@ impl Finding {
             Self::Pulses { .. } => "pulses",
             Self::Application { .. } => "application",
             Self::Serprog => "serprog",
+            Self::OtherProtocol { .. } => "other-protocol",
             Self::OtherSpeed { .. } => "other-speed",
             Self::Parity { .. } => "parity",
             Self::Garbage { .. } => "garbage",
@@ -260,6 +268,7 @@ impl Finding {
             | Self::Pulses { .. }
             | Self::Application { .. }
             | Self::Serprog
+            | Self::OtherProtocol { .. }
             | Self::OtherSpeed { .. }
             | Self::Parity { .. }
             | Self::Garbage { .. } => Exit::Silent,
@@ -377,6 +386,9 @@ impl fmt::Display for Finding {
             ),
             Self::Application { .. } => {
                 f.write_str("the application is running and talks, not the bootloader")
+            }
+            Self::OtherProtocol { asked, speaks } => {
+                write!(f, "a programmer answers, and speaks {speaks}, not {asked}")
             }
             Self::Serprog => {
                 f.write_str("a programmer that speaks serprog answers, not an STM32 bootloader")

@@ -72,6 +72,7 @@ pub fn look_at_port(
 ) -> Result<Vec<Finding>, Error> {
     let look = match method(&options.port)? {
         Method::Stm32 => wire::look,
+        Method::Serprog | Method::Nfd => look_at_programmer,
         _ => open_session,
     };
     let name = match &options.port.place {
@@ -123,6 +124,45 @@ fn open_session(options: OpenOptions, watcher: &mut dyn Watcher) -> Result<Vec<F
     };
     let protected = info.read_protected.then_some(Finding::ReadProtected);
     Ok([answers].into_iter().chain(protected).collect())
+}
+
+/// Opens a programmer, and where it does not answer as asked for, in the other protocol that
+/// programmers speak.
+fn look_at_programmer(
+    options: OpenOptions,
+    watcher: &mut dyn Watcher,
+) -> Result<Vec<Finding>, Error> {
+    let asked = method(&options.port)?;
+    let speaks = match asked {
+        Method::Nfd => Method::Serprog,
+        _ => Method::Nfd,
+    };
+    let mut other = options.port.clone();
+    other.method = Some(speaks);
+    let mut other = OpenOptions::new(other);
+    other.speed = options.speed;
+    other.cancel = options.cancel.clone();
+    let findings = open_session(options, watcher)?;
+    let is_no_answer = |finding: &Finding| match finding {
+        Finding::Failed(error) => error.problem().means_no_programmer(),
+        _ => false,
+    };
+    if !findings.iter().all(is_no_answer) {
+        return Ok(findings);
+    }
+    watcher.say("no answer as asked for; trying the other protocol of programmers");
+    let answers = match Session::open(other, watcher) {
+        Ok(session) => session.close().map(|()| true)?,
+        // Whoever has something to say of a chip is a programmer.
+        Err(error) => matches!(error.problem(), Problem::Chip(_)),
+    };
+    Ok(match answers {
+        true => vec![Finding::OtherProtocol {
+            asked: asked.word(),
+            speaks: speaks.word(),
+        }],
+        false => findings,
+    })
 }
 
 /// A port without a node in the file system that cannot be opened.

@@ -550,6 +550,17 @@ impl Problem {
         }
     }
 
+    /// Whether it says that no programmer is there, or none that can be understood.
+    pub(crate) fn means_no_programmer(&self) -> bool {
+        matches!(
+            self,
+            Self::Serprog(serprog::Error::NoAnswer { .. } | serprog::Error::WrongAnswer { .. })
+                | Self::Nfd(
+                    nfd_client::Error::NoAnswer { .. } | nfd_client::Error::WrongAnswer { .. }
+                )
+        )
+    }
+
     /// The port that the problem is about, where it is not the session's.
     pub(super) fn port(&self) -> Option<&str> {
         match self {
