@@ -54,7 +54,7 @@ struct Budget {
     flash_bytes: u64,
     /// Variables, in bytes; the stack comes on top.
     ram_bytes: u64,
-    /// The deepest that the stack can get, in bytes; None while it is not bounded for that processor.
+    /// The deepest that the stack can get, in bytes.
     stack_bytes: Option<u64>,
 }
 
@@ -74,7 +74,7 @@ const ATMEGA328P: Bundled = Bundled {
     budget: Budget {
         flash_bytes: 8 * 1024,
         ram_bytes: 1536,
-        stack_bytes: None,
+        stack_bytes: Some(256),
     },
 };
 

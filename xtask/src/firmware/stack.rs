@@ -1,5 +1,7 @@
 //! Whether the stack of a program can ever meet its variables.
 
+mod avr;
+
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail, ensure};
@@ -12,6 +14,11 @@ use object::{Architecture, File, Object, ObjectSection, ObjectSymbol, SectionKin
 pub(super) fn keeps_to(bytes: &[u8], program: &File<'_>, budget_bytes: u64) -> Result<()> {
     match program.architecture() {
         Architecture::Arm => cortex_m_keeps_to(bytes, program, budget_bytes),
+        Architecture::Avr => {
+            let (deepest, free) = (avr::deepest(program)?, avr::free_bytes(program));
+            println!("  {deepest} bytes of stack, {free} are free");
+            fits(deepest, free, budget_bytes)
+        }
         other => bail!("how deep the stack of a program for {other:?} gets is not known"),
     }
 }
@@ -35,6 +42,10 @@ fn cortex_m_keeps_to(bytes: &[u8], program: &File<'_>, budget_bytes: u64) -> Res
     for handler in &bound.handlers {
         println!("    exception {EXCEPTION_FRAME_BYTES} > {handler}");
     }
+    fits(deepest_bytes, free_bytes, budget_bytes)
+}
+
+fn fits(deepest_bytes: u64, free_bytes: u64, budget_bytes: u64) -> Result<()> {
     ensure!(
         deepest_bytes <= free_bytes,
         "{deepest_bytes} bytes of stack, {free_bytes} are free"
