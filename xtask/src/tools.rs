@@ -53,6 +53,11 @@ const PROGRAMS: &[Program] = &[
         name: "avr-gcc",
         package: "gcc-avr",
     },
+    // The judge of the simulated Arduino boards.
+    Program {
+        name: "avrdude",
+        package: "avrdude",
+    },
     // The judge of the I2C buses that the preload library stands for.
     Program {
         name: "i2cdetect",
@@ -75,12 +80,17 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// A library that a test tool is linked with: its header, and the Debian package that it comes in.
+/// What a test tool is linked with or given: a file of it, and the Debian package that it comes in.
 const LIBRARIES: &[Program] = &[
     // Executes the ATmega328P's image.
     Program {
         name: "/usr/include/simavr/sim_avr.h",
         package: "libsimavr-dev",
+    },
+    // Bootloaders of Arduino boards, to be executed.
+    Program {
+        name: "/usr/share/arduino/hardware/arduino/avr/bootloaders/optiboot/optiboot_atmega328.hex",
+        package: "arduino-core-avr",
     },
 ];
 

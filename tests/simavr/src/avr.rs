@@ -33,6 +33,8 @@ unsafe extern "C" {
     fn fw_free(core: *mut Raw);
     fn fw_watch(core: *mut Raw, address: u16, is_ours: c_int);
     fn fw_load(core: *mut Raw, bytes: *const u8, count: u32, address: u32);
+    fn fw_begin_at(core: *mut Raw, address: u32);
+    fn fw_flash(core: *const Raw) -> *const u8;
     fn fw_flash_bytes(core: *const Raw) -> u32;
     fn fw_data(core: *mut Raw) -> *mut u8;
     fn fw_data_bytes(core: *const Raw) -> u32;
@@ -88,6 +90,18 @@ impl Avr {
     pub(crate) fn flash_bytes(&self) -> usize {
         // SAFETY: the core lives.
         unsafe { fw_flash_bytes(self.0.as_ptr()) as usize }
+    }
+
+    /// From now on a reset begins there, as the fuse BOOTRST has it.
+    pub(crate) fn begin_at(&mut self, address: u32) {
+        // SAFETY: the core lives.
+        unsafe { fw_begin_at(self.0.as_ptr(), address) };
+    }
+
+    /// Its flash.
+    pub(crate) fn flash(&self) -> &[u8] {
+        // SAFETY: simavr allocated so many bytes, and nothing executes while `self` is borrowed.
+        unsafe { std::slice::from_raw_parts(fw_flash(self.0.as_ptr()), self.flash_bytes()) }
     }
 
     /// Puts a program into its flash.

@@ -22,6 +22,9 @@ pub struct Config {
     pub chip_select: u8,
     /// How long a boot loader keeps the chip after a reset. It swallows what it is sent.
     pub boot: Duration,
+    /// Where the chip begins after a reset, in bytes: 0, or its boot section if the fuse BOOTRST says
+    /// so.
+    pub begins_at: u32,
     /// Speed of the host's serial port.
     pub baud: u32,
 }
@@ -33,6 +36,7 @@ impl Default for Config {
             clock_hz: 16_000_000,
             chip_select: 10,
             boot: Duration::ZERO,
+            begins_at: 0,
             baud: 115_200,
         }
     }
@@ -130,6 +134,7 @@ impl Machine {
         for segment in image.segments() {
             avr.load(segment.address as usize, &segment.data);
         }
+        avr.begin_at(config.begins_at);
         for (address, byte) in avr.data_mut().iter_mut().enumerate().skip(SRAM) {
             *byte = paint(address);
         }
@@ -140,6 +145,11 @@ impl Machine {
             pulses: 0,
             held_until: 0,
         })
+    }
+
+    /// What the flash holds.
+    pub fn flash(&self) -> &[u8] {
+        self.avr.flash()
     }
 
     /// How it is built.

@@ -221,6 +221,18 @@ void fw_load(struct fw_core *core, const uint8_t *bytes, uint32_t count, uint32_
 	memcpy(core->avr->flash + address, bytes, count);
 }
 
+/* Where the chip begins after a reset: the fuse BOOTRST. */
+void fw_begin_at(struct fw_core *core, uint32_t address)
+{
+	core->avr->reset_pc = address;
+	core->avr->pc = address;
+}
+
+const uint8_t *fw_flash(const struct fw_core *core)
+{
+	return core->avr->flash;
+}
+
 uint32_t fw_flash_bytes(const struct fw_core *core)
 {
 	return core->avr->flashend + 1;
