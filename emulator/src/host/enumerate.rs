@@ -125,9 +125,9 @@ impl Host {
         self.configure(machine, descriptors)
     }
 
-    /// Makes both ends begin with DATA0 on the endpoints of an interface, as after
+    /// Begins with DATA0 on the endpoints of an interface, as after
     /// SET_CONFIGURATION and SET_INTERFACE (USB 2.0, section 9.1.1.5).
-    pub(crate) fn reset_toggles(&mut self, endpoints: impl IntoIterator<Item = u8>) {
+    pub fn reset_toggles(&mut self, endpoints: impl IntoIterator<Item = u8>) {
         for endpoint in endpoints {
             self.toggles.set(endpoint, false);
         }

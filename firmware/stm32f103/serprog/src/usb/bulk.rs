@@ -9,6 +9,10 @@ mod buffers;
 
 pub(super) use buffers::{Input, Output, resume_interrupts};
 
+use cortex_m::asm;
+use cortex_m::peripheral::NVIC;
+use stm32f1::stm32f103::Interrupt;
+
 use super::PACKET_BYTES;
 use super::endpoint::Endpoint;
 
@@ -25,4 +29,12 @@ const IN_START: u16 = 320;
 #[inline(always)]
 const fn buffer(first_start: u16, second: bool) -> u16 {
     first_start + second as u16 * PACKET_BYTES as u16
+}
+
+/// Keeps an interrupt from coming. Without the barriers it can come once more, an instruction or two
+/// later: "Cortex-M Programming Guide to Memory Barrier Instructions" (ARM DAI 0321A), section 4.5.
+fn mask(interrupt: Interrupt) {
+    NVIC::mask(interrupt);
+    asm::dsb();
+    asm::isb();
 }

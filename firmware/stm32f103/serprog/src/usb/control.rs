@@ -30,8 +30,10 @@ const UNIQUE_ID_BYTES: usize = 12;
 pub(super) enum Outcome {
     /// SET_CONFIGURATION: whether there is one now.
     Configured(bool),
-    /// CLEAR_FEATURE(ENDPOINT_HALT) of a bulk endpoint.
-    HaltCleared,
+    /// SET_FEATURE or CLEAR_FEATURE(ENDPOINT_HALT) of an endpoint, by its address.
+    Halted { address: u8, halted: bool },
+    /// SET_INTERFACE: its endpoints begin anew.
+    InterfaceSet(u8),
     /// DTR changed.
     Ready(bool),
 }
@@ -213,7 +215,12 @@ impl Control {
     fn answer(&mut self, setup: &Setup) -> Answer {
         match (setup.request_type, setup.request) {
             (0x80, GET_DESCRIPTOR) => self.descriptor(setup.value),
-            (0x80..=0x82, GET_STATUS) => self.reply(&[0, 0]),
+            (0x80, GET_STATUS) => self.reply(&[0, 0]),
+            (0x81, GET_STATUS) if self.has_interface(setup.index) => self.reply(&[0, 0]),
+            (0x82, GET_STATUS) => match self.is_halted(setup.index) {
+                Some(halted) => self.reply(&[halted.into(), 0]),
+                None => Answer::Refused,
+            },
             (0x00, SET_ADDRESS) => {
                 self.address = Some(setup.value as u8);
                 Answer::Done(None)
@@ -224,11 +231,12 @@ impl Control {
                 self.ready = false;
                 Answer::Done(Some(Outcome::Configured(self.configured)))
             }
-            (0x81, GET_INTERFACE) => self.reply(&[0]),
-            (0x01, SET_INTERFACE) if setup.value == 0 => Answer::Done(None),
-            (0x02, CLEAR_FEATURE) if setup.value == ENDPOINT_HALT && self.configured => {
-                let is_bulk = matches!(setup.index as u8, 0x01 | 0x82);
-                Answer::Done(is_bulk.then_some(Outcome::HaltCleared))
+            (0x81, GET_INTERFACE) if self.has_interface(setup.index) => self.reply(&[0]),
+            (0x01, SET_INTERFACE) if self.has_interface(setup.index) && setup.value == 0 => {
+                Answer::Done(Some(Outcome::InterfaceSet(setup.index as u8)))
+            }
+            (0x02, SET_FEATURE | CLEAR_FEATURE) if setup.value == ENDPOINT_HALT => {
+                self.halt(setup.index, setup.request == SET_FEATURE)
             }
             (0x21, SET_LINE_CODING) if usize::from(setup.length) == LINE_CODING_BYTES => {
                 Answer::LineCoding
@@ -242,6 +250,33 @@ impl Control {
             }
             (0x21, SEND_BREAK) => Answer::Done(None),
             _ => Answer::Refused,
+        }
+    }
+
+    /// Interfaces 0 and 1 are there in the one configuration.
+    fn has_interface(&self, index: u16) -> bool {
+        self.configured && index <= 1
+    }
+
+    /// Whether an endpoint is halted; None if there is no such endpoint now. Section 9.4.5 of USB 2.0.
+    fn is_halted(&self, index: u16) -> Option<bool> {
+        match index {
+            0x00 | 0x80 => Some(false),
+            0x01 | 0x82 | 0x83 if self.configured => Some(Endpoint::new(index as u8).is_halted()),
+            _ => None,
+        }
+    }
+
+    /// Endpoint 0 cannot be halted; to say that it is not does no harm.
+    fn halt(&self, index: u16, halted: bool) -> Answer {
+        match (self.is_halted(index), index & 0xF) {
+            (None, _) => Answer::Refused,
+            (_, 0) if halted => Answer::Refused,
+            (_, 0) => Answer::Done(None),
+            _ => Answer::Done(Some(Outcome::Halted {
+                address: index as u8,
+                halted,
+            })),
         }
     }
 
@@ -303,6 +338,7 @@ enum Answer {
 /// Standard requests: USB 2.0, table 9-4.
 const GET_STATUS: u8 = 0;
 const CLEAR_FEATURE: u8 = 1;
+const SET_FEATURE: u8 = 3;
 const SET_ADDRESS: u8 = 5;
 const GET_DESCRIPTOR: u8 = 6;
 const GET_CONFIGURATION: u8 = 8;

@@ -105,6 +105,12 @@ impl Endpoint {
         self.set_rx(rx);
     }
 
+    /// Whether it answers STALL, in the one direction that it has.
+    pub(super) fn is_halted(self) -> bool {
+        let seen = self.read();
+        tx_is(seen, Stat::Stall) || rx_is(seen, Stat::Stall)
+    }
+
     /// Makes it answer nothing at all.
     pub(super) fn disable(self) {
         let seen = self.read();
@@ -121,14 +127,12 @@ impl Endpoint {
 }
 
 /// Of what was read: what is answered to IN tokens.
-#[cfg(not(feature = "single-buffered"))]
 #[inline(always)]
 pub(super) const fn tx_is(seen: u16, stat: Stat) -> bool {
     seen & STAT_TX == (stat as u16) << 4
 }
 
 /// Of what was read: what is answered to OUT tokens.
-#[cfg(not(feature = "single-buffered"))]
 #[inline(always)]
 pub(super) const fn rx_is(seen: u16, stat: Stat) -> bool {
     seen & STAT_RX == (stat as u16) << 12

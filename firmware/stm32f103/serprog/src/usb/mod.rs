@@ -118,8 +118,12 @@ impl SerialPort {
                 return false;
             }
             Some(Outcome::Configured(false)) => self.begin_unconfigured(),
-            // USB 2.0, section 9.4.5: the endpoint begins with DATA0 again.
-            Some(Outcome::HaltCleared) => self.configure(),
+            Some(Outcome::Halted { address, halted }) => return self.halt(address, halted),
+            Some(Outcome::InterfaceSet(0)) => {
+                self.begin_notifications();
+                return false;
+            }
+            Some(Outcome::InterfaceSet(_)) => self.begin_bulk(),
             Some(Outcome::Ready(true)) => {
                 self.closed = false;
                 self.discard_arrived();
@@ -236,12 +240,47 @@ impl SerialPort {
     }
 
     fn configure(&mut self) {
-        self.untaken = 0..0;
+        self.begin_bulk();
+        self.begin_notifications();
+        self.configured = true;
+    }
+
+    fn begin_bulk(&mut self) {
         self.input.begin();
+        self.begin_output();
+    }
+
+    fn begin_output(&mut self) {
+        self.untaken = 0..0;
         self.output.begin();
+    }
+
+    fn begin_notifications(&mut self) {
         packet_memory::set_buffer(NOTIFICATIONS, Slot::Tx, NOTIFICATION_START);
         NOTIFICATIONS.begin(Kind::Interrupt, Stat::Nak, Stat::Disabled);
-        self.configured = true;
+    }
+
+    /// Halts an endpoint, or lets it begin with DATA0 again, whether it was halted or not: USB 2.0,
+    /// section 9.4.5. Tells whether that ends a conversation.
+    fn halt(&mut self, address: u8, halted: bool) -> bool {
+        match (address, halted) {
+            (0x01, true) => {
+                self.untaken = 0..0;
+                self.output.halt();
+            }
+            (0x01, false) => self.begin_output(),
+            (0x82, true) => self.input.halt(),
+            (0x82, false) => self.input.begin(),
+            (_, true) => {
+                NOTIFICATIONS.set_tx(Stat::Stall);
+                return false;
+            }
+            (_, false) => {
+                self.begin_notifications();
+                return false;
+            }
+        }
+        true
     }
 
     /// Clears flags of USB_ISTR: zeros clear, ones leave.

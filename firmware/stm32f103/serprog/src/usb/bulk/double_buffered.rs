@@ -22,7 +22,7 @@ use super::super::endpoint::{
     CTR_RX, CTR_TX, DTOG_RX, DTOG_TX, Endpoint, Kind, Stat, rx_is, to_rx_valid, to_tx_valid, tx_is,
 };
 use super::super::packet_memory::{self, Slot};
-use super::{IN, IN_START, OUT, OUT_START, buffer};
+use super::{IN, IN_START, OUT, OUT_START, buffer, mask};
 use crate::clocks::CORE_HZ;
 
 /// Both buffers of IN were given to the hardware at once, and neither packet is known to be out.
@@ -46,7 +46,7 @@ fn listen() {
 }
 
 fn stop_listening() {
-    NVIC::mask(Interrupt::USB_HP_CAN_TX);
+    mask(Interrupt::USB_HP_CAN_TX);
 }
 
 /// The end of a packet of a double-buffered endpoint. The next token comes about three microseconds
@@ -132,8 +132,17 @@ impl Input {
         IN.disable();
     }
 
+    /// Answers STALL, and drops what was not fetched.
+    pub(in super::super) fn halt(&mut self) {
+        self.discard();
+        IN.set_tx(Stat::Stall);
+    }
+
     /// Drops what was not fetched.
     pub(in super::super) fn discard(&mut self) {
+        if IN.is_halted() {
+            return;
+        }
         if self.mode != Mode::Holding {
             stop_listening();
             IN.set_tx(Stat::Nak);
@@ -281,11 +290,22 @@ impl Output {
         OUT.set_rx(Stat::Valid);
     }
 
+    /// Answers STALL, and drops what has come.
+    pub(in super::super) fn halt(&mut self) {
+        OUT.set_rx(Stat::Stall);
+        OUT.write(OUT.read(), CTR_RX, 0);
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        OUT_BEGUN.store(false, Relaxed);
+        self.steady = false;
+    }
+
     /// Has no packets any more.
     pub(in super::super) fn disable(&mut self) {
         OUT.disable();
-        OUT_BEGUN.store(false, Relaxed);
-        self.steady = false;
+        self.forget();
     }
 
     /// Whether a packet waits.

@@ -9,7 +9,7 @@ use stm32f1::stm32f103::{Interrupt, interrupt};
 use super::super::PACKET_BYTES;
 use super::super::endpoint::{CTR_RX, CTR_TX, Endpoint, Kind, Stat, to_rx_valid, to_tx_valid};
 use super::super::packet_memory::{self, Slot};
-use super::{IN, IN_START, OUT, OUT_START, buffer};
+use super::{IN, IN_START, OUT, OUT_START, buffer, mask};
 
 const CONTROL: Endpoint = Endpoint::new(0);
 
@@ -38,7 +38,7 @@ pub(in super::super) fn resume_interrupts() {
 
 /// Runs `action` while no packet's end can interrupt it.
 fn undisturbed<T>(action: impl FnOnce() -> T) -> T {
-    NVIC::mask(Interrupt::USB_LP_CAN_RX0);
+    mask(Interrupt::USB_LP_CAN_RX0);
     let result = action();
     resume_interrupts();
     result
@@ -128,8 +128,20 @@ impl Input {
         });
     }
 
+    /// Answers STALL, and drops what was not fetched.
+    pub(in super::super) fn halt(&mut self) {
+        self.enabled = false;
+        undisturbed(|| {
+            IN.set_tx(Stat::Stall);
+            self.forget();
+        });
+    }
+
     /// Drops what was not fetched.
     pub(in super::super) fn discard(&mut self) {
+        if IN.is_halted() {
+            return;
+        }
         undisturbed(|| {
             IN.set_tx(Stat::Nak);
             self.forget();
@@ -193,6 +205,15 @@ impl Output {
             packet_memory::set_buffer(OUT, Slot::Rx, OUT_START);
             packet_memory::set_room(OUT, Slot::Rx);
             OUT.begin(Kind::Bulk, Stat::Disabled, Stat::Valid);
+        });
+    }
+
+    /// Answers STALL, and drops what has come.
+    pub(in super::super) fn halt(&mut self) {
+        undisturbed(|| {
+            OUT.set_rx(Stat::Stall);
+            OUT.write(OUT.read(), CTR_RX, 0);
+            forget_arrived();
         });
     }
 
