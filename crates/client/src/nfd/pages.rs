@@ -68,6 +68,16 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// Something that is asked about a page.
+struct Question<T> {
+    /// How many bytes it has.
+    request_bytes: usize,
+    /// Asks it.
+    ask: fn(&mut Client, u16) -> Result<(), Error>,
+    /// Takes the answer.
+    collect: fn(&mut Client) -> Result<T, Error>,
+}
+
 impl Client {
     /// The CRC of a page that was asked for.
     pub(super) fn collect_crc(&mut self, command: Command) -> Result<u32, Error> {
@@ -96,38 +106,58 @@ impl Client {
         Ok(content)
     }
 
-    /// Reads pages in order and hands each out, as long as it is wanted. What was handed out counts.
-    fn read_pages(
+    /// Asks about pages in order, ahead of the answers, and hands each answer out as long as it is
+    /// wanted. What was handed out counts.
+    fn ask_about<T>(
         &mut self,
         pages: &[u16],
-        hand_out: &mut dyn FnMut(usize, &[u8; PAGE_BYTES]) -> ControlFlow<()>,
+        question: &Question<T>,
+        hand_out: &mut dyn FnMut(usize, T) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Error> {
         let mut done = 0;
+        // What is not wanted any more is not asked for again, either.
+        let mut flow = ControlFlow::Continue(());
         self.in_runs(&mut done, |client, done| {
             let mut sent = *done;
-            let mut flow = ControlFlow::Continue(());
             loop {
-                while sent < pages.len() && flow.is_continue() && client.has_room_for(READ_BYTES) {
-                    client.queue_read(pages[sent])?;
+                while sent < pages.len()
+                    && flow.is_continue()
+                    && client.has_room_for(question.request_bytes)
+                {
+                    (question.ask)(client, pages[sent])?;
                     sent += 1;
                 }
                 if *done == sent {
                     return Ok(flow);
                 }
-                let content = client.collect_read()?;
+                let answer = (question.collect)(client)?;
                 if flow.is_continue() {
-                    flow = hand_out(*done, &content);
+                    flow = hand_out(*done, answer);
                 }
                 *done += 1;
             }
         })
     }
 
+    /// Reads pages in order and hands each out, as long as it is wanted.
+    fn read_pages(
+        &mut self,
+        pages: &[u16],
+        hand_out: &mut dyn FnMut(usize, [u8; PAGE_BYTES]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let question = Question {
+            request_bytes: READ_BYTES,
+            ask: Self::queue_read,
+            collect: Self::collect_read,
+        };
+        self.ask_about(pages, &question, hand_out)
+    }
+
     /// One page.
     pub(super) fn read_page(&mut self, page: u16) -> Result<[u8; PAGE_BYTES], Error> {
         let mut content = [0; PAGE_BYTES];
         let _ = self.read_pages(&[page], &mut |_, found| {
-            content = *found;
+            content = found;
             ControlFlow::Continue(())
         })?;
         Ok(content)
@@ -139,25 +169,12 @@ impl Client {
         pages: &[u16],
         hand_out: &mut dyn FnMut(usize, u32) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, Error> {
-        let mut done = 0;
-        self.in_runs(&mut done, |client, done| {
-            let mut sent = *done;
-            let mut flow = ControlFlow::Continue(());
-            loop {
-                while sent < pages.len() && flow.is_continue() && client.has_room_for(CRC_BYTES) {
-                    client.queue_crc(pages[sent])?;
-                    sent += 1;
-                }
-                if *done == sent {
-                    return Ok(flow);
-                }
-                let crc = client.collect_crc(Command::ReadPage)?;
-                if flow.is_continue() {
-                    flow = hand_out(*done, crc);
-                }
-                *done += 1;
-            }
-        })
+        let question = Question {
+            request_bytes: CRC_BYTES,
+            ask: Self::queue_crc,
+            collect: |client| client.collect_crc(Command::ReadPage),
+        };
+        self.ask_about(pages, &question, hand_out)
     }
 
     /// The CRC of a page.

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use flashwire_client::stk500;
-use flashwire_client::stm32::Command;
-use flashwire_plan::Geometry;
+use flashwire_client::stm32::{self, Command};
+use flashwire_plan::{FlashDevice, Geometry};
 
 use super::spi::SpiInfo;
 use super::{ArduinoInfo, Device, Session};
@@ -70,57 +69,67 @@ pub struct Stm32Info {
 impl Session {
     /// What is known of the target.
     pub fn info(&mut self) -> Info {
-        let wiring = self.way.as_ref().map(|way| way.spec.to_string());
-        let target = match &self.device {
-            Device::Stm32(target) => target,
+        let link = &self.link;
+        match &self.device {
+            Device::Stm32(target) => {
+                let wiring = self.way.as_ref().map(|way| way.spec.to_string());
+                of_stm32(link, target, wiring)
+            }
             Device::Spi(spi) => {
                 let known = !spi.chip.definition().names.is_empty();
-                let geometry = flashwire_plan::FlashDevice::geometry(&spi.chip);
-                return spi_info(&self.link, spi.part(), known, geometry, spi.info());
+                Info {
+                    spi: Some(spi.info()),
+                    ..of_flash(link, spi.part(), known, spi.chip.geometry())
+                }
             }
             Device::Nfd(nfd) => {
-                let geometry = flashwire_plan::FlashDevice::geometry(&nfd.chip);
                 let known = nfd.definition().is_some();
-                return Info {
+                Info {
                     size_known: known,
-                    ..spi_info(&self.link, nfd.part(), known, geometry, nfd.info())
-                };
+                    spi: Some(nfd.info()),
+                    ..of_flash(link, nfd.part(), known, nfd.chip.geometry())
+                }
             }
-            Device::Arduino(board) => return board_info(&self.link, board),
-        };
-        let identity = target.identity();
-        let version = format!("{}.{}", identity.version >> 4, identity.version & 0xF);
-        let geometry = flashwire_plan::FlashDevice::geometry(&**target);
-        Info {
-            link: self.link.clone(),
-            part: identity.part.name.clone(),
-            known: identity.known,
-            flash: geometry.range.clone(),
-            size_known: identity.flash_bytes().is_some(),
-            erase_units: erase_units(geometry),
-            program_unit_bytes: geometry.program.unit_bytes,
-            erased: geometry.erased,
-            unique_id: identity.unique_id.map(|id| id.to_string()),
-            read_protected: identity.read_protected,
-            stm32: Some(Stm32Info {
-                product_id: identity.product_id,
-                family: format!("{:?}", identity.part.family),
-                version,
-                bootloader_id: identity.bootloader_id,
-                size_from_chip: identity.flash_kib.is_some(),
-                free_ram: wide(identity.part.ram.as_ref()),
-                option_bytes: wide(identity.part.option_bytes.as_ref()),
-                system_memory: wide(identity.part.system_memory.as_ref()),
-                commands: identity.commands.codes().map(command_name).collect(),
-                wiring,
-            }),
-            spi: None,
-            arduino: None,
+            Device::Arduino(board) => {
+                let identity = board.loader().identity();
+                Info {
+                    arduino: Some(ArduinoInfo {
+                        loader: identity.loader.to_string(),
+                        signature: identity.part.signature.0,
+                    }),
+                    ..of_flash(link, identity.part.name.to_owned(), true, board.geometry())
+                }
+            }
         }
     }
 }
 
-fn spi_info(link: &str, part: String, known: bool, geometry: &Geometry, spi: SpiInfo) -> Info {
+fn of_stm32(link: &str, target: &stm32::Target, wiring: Option<String>) -> Info {
+    let identity = target.identity();
+    let version = format!("{}.{}", identity.version >> 4, identity.version & 0xF);
+    let part = identity.part.name.clone();
+    Info {
+        size_known: identity.flash_bytes().is_some(),
+        unique_id: identity.unique_id.map(|id| id.to_string()),
+        read_protected: identity.read_protected,
+        stm32: Some(Stm32Info {
+            product_id: identity.product_id,
+            family: format!("{:?}", identity.part.family),
+            version,
+            bootloader_id: identity.bootloader_id,
+            size_from_chip: identity.flash_kib.is_some(),
+            free_ram: wide(identity.part.ram.as_ref()),
+            option_bytes: wide(identity.part.option_bytes.as_ref()),
+            system_memory: wide(identity.part.system_memory.as_ref()),
+            commands: identity.commands.codes().map(command_name).collect(),
+            wiring,
+        }),
+        ..of_flash(link, part, identity.known, target.geometry())
+    }
+}
+
+/// What is known of everything that has flash; the caller adds what it is.
+fn of_flash(link: &str, part: String, known: bool, geometry: &Geometry) -> Info {
     Info {
         link: link.to_owned(),
         part,
@@ -133,31 +142,8 @@ fn spi_info(link: &str, part: String, known: bool, geometry: &Geometry, spi: Spi
         unique_id: None,
         read_protected: false,
         stm32: None,
-        spi: Some(spi),
-        arduino: None,
-    }
-}
-
-fn board_info(link: &str, board: &stk500::Target) -> Info {
-    let identity = board.loader().identity();
-    let geometry = flashwire_plan::FlashDevice::geometry(board);
-    Info {
-        link: link.to_owned(),
-        part: identity.part.name.to_owned(),
-        known: true,
-        flash: geometry.range.clone(),
-        size_known: true,
-        erase_units: erase_units(geometry),
-        program_unit_bytes: geometry.program.unit_bytes,
-        erased: geometry.erased,
-        unique_id: None,
-        read_protected: false,
-        stm32: None,
         spi: None,
-        arduino: Some(ArduinoInfo {
-            loader: identity.loader.to_string(),
-            signature: identity.part.signature.0,
-        }),
+        arduino: None,
     }
 }
 
