@@ -3,6 +3,9 @@
 /// Where the flash begins: RM0008 rev 21, section 3.3.
 pub(crate) const FLASH_BASE: u32 = 0x0800_0000;
 
+/// Where a stack may begin: the largest RAM of the family, and its end (RM0008 rev 21, section 3.3).
+const RAM: std::ops::RangeInclusive<u32> = 0x2000_0000..=0x2001_8000;
+
 /// Why a file is no image for this chip.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,6 +19,26 @@ pub enum ImageError {
     /// A file that ends too early or contradicts itself.
     #[error("the file is damaged: {0}")]
     Damaged(&'static str),
+    /// It does not begin as a program for this chip does.
+    #[error(
+        "it is no program for this chip: no vector table at {table:#010x} (stack {stack:#010x}, reset {reset:#010x})"
+    )]
+    NoVectors {
+        /// Where it should be.
+        table: u32,
+        /// What stands there as the stack pointer.
+        stack: u32,
+        /// What stands there as the reset vector.
+        reset: u32,
+    },
+    /// It is for a part with more RAM.
+    #[error(
+        "its stack begins at {stack:#010x}, behind the RAM of this part: it is for a larger one"
+    )]
+    StackOutside {
+        /// Its stack pointer.
+        stack: u32,
+    },
     /// It says bytes where the chip has no flash.
     #[error("the image has {bytes} bytes at {address:#010x}, where the chip has no flash")]
     Outside {
@@ -81,6 +104,43 @@ impl Image {
     pub fn vector_table(&self) -> u32 {
         let addresses = self.segments.iter().map(|segment| segment.address);
         addresses.min().unwrap_or(FLASH_BASE)
+    }
+
+    /// Checks that it begins with a vector table: a stack in RAM, of which the part has `sram_bytes`,
+    /// and a reset vector that leads to Thumb code in it (DDI 0403E, section B1.5.3). A text or a
+    /// program for something else does not.
+    ///
+    /// # Errors
+    /// [`ImageError::NoVectors`], [`ImageError::StackOutside`].
+    pub fn check_vectors(&self, sram_bytes: usize) -> Result<(), ImageError> {
+        let table = self.vector_table();
+        let word = |address| self.word(address).unwrap_or(u32::MAX);
+        let (stack, reset) = (word(table), word(table.wrapping_add(4)));
+        let is_stack = RAM.contains(&stack) && stack.is_multiple_of(4);
+        // Code may be linked for the flash's window at zero.
+        let leads_to_code = |base| self.word(reset & !1 | base).is_some();
+        if is_stack && reset & 1 != 0 && (leads_to_code(0) || leads_to_code(FLASH_BASE)) {
+            let is_inside = (stack - RAM.start()) as usize <= sram_bytes;
+            return if is_inside {
+                Ok(())
+            } else {
+                Err(ImageError::StackOutside { stack })
+            };
+        }
+        Err(ImageError::NoVectors {
+            table,
+            stack,
+            reset,
+        })
+    }
+
+    /// The word at `address`.
+    fn word(&self, address: u32) -> Option<u32> {
+        self.segments.iter().find_map(|segment| {
+            let offset = address.checked_sub(segment.address)? as usize;
+            let bytes = segment.bytes.get(offset..)?.first_chunk()?;
+            Some(u32::from_le_bytes(*bytes))
+        })
     }
 
     /// "Hexadecimal Object File Format Specification" (Intel, 1988): data, end, and the two kinds of
@@ -309,5 +369,29 @@ mod tests {
         let mut file = elf(FLASH_BASE, b"code");
         file[18] = 62;
         assert_eq!(Image::parse(&file), Err(ImageError::WrongMachine));
+    }
+
+    #[test]
+    fn a_file_that_is_no_program_is_told_by_its_vectors() {
+        let check = |bytes: &[u8]| Image::parse(bytes).unwrap().check_vectors(20 * 1024);
+        let program = [0x2000_5000_u32, 0x0800_0009, 0xe7fe_e7fe].map(u32::to_le_bytes);
+        assert_eq!(check(&program.concat()), Ok(()));
+        let larger = [0x2001_0000_u32, 0x0800_0009, 0xe7fe_e7fe].map(u32::to_le_bytes);
+        let stack = 0x2001_0000;
+        assert_eq!(
+            check(&larger.concat()),
+            Err(ImageError::StackOutside { stack })
+        );
+        // A text; ARM code; a stack in flash; a reset vector behind the end.
+        let arm = [0x2000_5000_u32, 0x0800_0008, 0].map(u32::to_le_bytes);
+        let stack = [0x0800_5000_u32, 0x0800_0009, 0].map(u32::to_le_bytes);
+        let outside = [0x2000_5000_u32, 0x0800_1001, 0].map(u32::to_le_bytes);
+        let text = b"This is no program at all.";
+        for wrong in [&text[..], &arm.concat(), &stack.concat(), &outside.concat()] {
+            assert!(
+                matches!(check(wrong), Err(ImageError::NoVectors { .. })),
+                "{wrong:02x?}"
+            );
+        }
     }
 }

@@ -56,6 +56,9 @@ fn run(args: &Args) -> Result<(), (u8, String)> {
         usb_pull_up: args.pull_up,
         ..Config::default()
     };
+    image
+        .check_vectors(chip.sram_bytes)
+        .map_err(|error| bad(&args.image, &error))?;
     let host = HostConfig {
         nak_gap_bits: args.nak_gap,
         ..HostConfig::default()
