@@ -166,7 +166,9 @@ fn the_first_command_decides_what_our_board_speaks() {
 #[test]
 fn both_boards_give_the_same_answers() {
     let full = fill(&std::array::from_fn(|index| index as u8));
-    let job: [&[u8]; 14] = [
+    let full_upper = full.to_ascii_uppercase();
+    let full_upper = [b"s", &full_upper[1..]].concat();
+    let job: [&[u8]; 22] = [
         b"\r\n 0123456789abcdefABCDEFRWKL",
         b">",
         b"h",
@@ -179,6 +181,14 @@ fn both_boards_give_the_same_answers() {
         b"k0000g000",
         b"s0102\n",
         b"l",
+        &full_upper,
+        b"K00000000R00000000",
+        b"r0000>>",
+        b"k00\r\n",
+        b"r0000000",
+        b"0l",
+        b"s0g\xFF\x00",
+        b"h\r\nh\n",
         b"p",
         b"u",
     ];
@@ -276,6 +286,26 @@ fn what_comes_while_the_sketch_works_has_room_for_63_bytes() {
         );
         assert_eq!(bytes.len() - 63, if lost == 0 { 0 } else { lost + 1 });
     }
+}
+
+#[test]
+fn nothing_is_heard_while_a_dump_goes_out_but_for_the_last_63_bytes() {
+    let mut link = open("nfd-sketch+w25q80bv");
+    link.send(&[b"l".as_slice(), &[b'\n'; 80]].concat())
+        .unwrap();
+    assert_eq!(take(&mut link, 515).len(), 515);
+    assert_eq!(kinds(&link), vec![ComplaintKind::Overrun; 80 - 63]);
+    // The last bytes of the dump go out while the next command is worked on.
+    let mut link = open("nfd-sketch+w25q80bv");
+    let both = time(&mut link, |link| {
+        assert_eq!(ask(link, b"lr00000000", 524).len(), 524);
+    });
+    let dump = time(&mut link, |link| {
+        assert_eq!(ask(link, b"l", 515).len(), 515)
+    });
+    // Nine characters more; the 2.5 ms of the command take no time of the line.
+    let more = both - dump;
+    assert!(more < Duration::from_micros(900), "{more:?}");
 }
 
 #[test]
