@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flashwire_client::{serprog, spinor};
 use flashwire_link::Link;
 use flashwire_sim::nor;
 use flashwire_simavr::{Config, Machine, Uno};
@@ -94,10 +95,30 @@ impl Desk {
         Box::new(self.uno.open(self.build.baud()))
     }
 
+    /// Our client of its serprog.
+    pub(crate) fn serprog(&self) -> serprog::Client {
+        let options = serprog::Options::default();
+        serprog::Client::open(self.open(), options).expect("the programmer answers")
+    }
+
+    /// The chip as our client of serprog finds it.
+    pub(crate) fn chip(&self) -> spinor::Chip {
+        let options = spinor::Options::default();
+        let client = Box::new(self.serprog());
+        spinor::Chip::open(client, &spinor::Parts::built_in(), options).expect("the chip answers")
+    }
+
     /// What the chip holds.
     pub(crate) fn memory(&self) -> Vec<u8> {
         let machine = self.uno.machine();
         machine.chip().expect("there is a chip").memory().to_vec()
+    }
+
+    /// Puts something into the chip.
+    pub(crate) fn fill(&self, content: &[u8]) {
+        let mut machine = self.uno.machine_mut();
+        let chip = machine.chip_mut().expect("there is a chip");
+        chip.memory_mut()[..content.len()].copy_from_slice(content);
     }
 
     /// Checks that nothing happened that silicon would suffer in silence.

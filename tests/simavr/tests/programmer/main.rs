@@ -2,5 +2,7 @@
 //! do when bytes get lost.
 
 mod desk;
+mod faults;
 mod judges;
 mod original;
+mod speed;
