@@ -55,7 +55,7 @@ struct Budget {
     /// Variables, in bytes; the stack comes on top.
     ram_bytes: u64,
     /// The deepest that the stack can get, in bytes.
-    stack_bytes: Option<u64>,
+    stack_bytes: u64,
 }
 
 /// Of the smallest STM32F103 with USB that is sold as a Blue Pill, a quarter.
@@ -64,7 +64,7 @@ const STM32F103: Bundled = Bundled {
     budget: Budget {
         flash_bytes: 16 * 1024,
         ram_bytes: 8 * 1024,
-        stack_bytes: Some(2 * 1024),
+        stack_bytes: 2 * 1024,
     },
 };
 
@@ -74,7 +74,7 @@ const ATMEGA328P: Bundled = Bundled {
     budget: Budget {
         flash_bytes: 8 * 1024,
         ram_bytes: 1536,
-        stack_bytes: Some(256),
+        stack_bytes: 256,
     },
 };
 
@@ -283,15 +283,16 @@ fn keeps_to(bytes: &[u8], budget: &Budget) -> Result<()> {
         "{ram_bytes} bytes of variables, {} are allowed",
         budget.ram_bytes
     );
+    ensure!(
+        program.symbols().next().is_some(),
+        "it has no symbols, so nobody can tell whether it can panic"
+    );
     for symbol in program.symbols() {
         let name = symbol.name()?;
         ensure!(!name.contains("panicking"), "it can panic: {name}");
     }
     println!("  {flash_bytes} bytes of flash, {ram_bytes} of variables, no panic");
-    match budget.stack_bytes {
-        Some(stack_bytes) => stack::keeps_to(bytes, &program, stack_bytes),
-        None => Ok(()),
-    }
+    stack::keeps_to(bytes, &program, budget.stack_bytes)
 }
 
 /// Compiles it and returns where the ELF file is.
