@@ -24,6 +24,8 @@ const TI1: u32 = 5;
 const TI2: u32 = 6;
 /// SMCR.ECE: the ETR pin is the clock.
 const SMCR_ECE: u32 = 1 << 14;
+/// TIMx_CCMR.CCxS of both channels: not zero for an input.
+const CCMR_INPUTS: u32 = 0x0303;
 /// SR.CC1OF: a capture was not read before the next.
 const OVERCAPTURE: u32 = 1 << 9;
 
@@ -40,7 +42,7 @@ pub(super) struct Inputs {
 impl Timer {
     /// Whether the pins can do anything to it.
     pub(in crate::chip) fn listens(&self) -> bool {
-        self.smcr & SMCR_SMS != 0 || (0..4).any(|channel| self.is_input(channel))
+        self.smcr & SMCR_SMS != 0 || (self.ccmr[0] | self.ccmr[1]) & CCMR_INPUTS != 0
     }
 
     /// Whether a channel is an input: CCMRx.CCxS.
