@@ -4,13 +4,15 @@
 //! `serprog+w25q64jv,seed=3`. With `bus=i2c` the host is on the I2C interface of the loader:
 //! `stm32h743zi,bus=i2c`.
 
+mod nearest;
 mod options;
 
 use std::time::Duration;
 
 use flashwire_link::{Fault, Settings};
 
-use options::keys;
+use nearest::nearest;
+use options::meant_key;
 pub(crate) use options::{Button, MAX_BAUD, Options};
 
 use crate::Complaint;
@@ -47,16 +49,16 @@ const SETTLING_TIME: Duration = Duration::from_secs(3600);
 #[non_exhaustive]
 pub enum BenchError {
     /// No name at all.
-    #[error("no bench is named; there are: {}", names())]
+    #[error("no bench is named; there are: {}", names_of_all())]
     NoName,
     /// A name that no bench has.
-    #[error("there is no bench \"{name}\"; there are: {}", names())]
+    #[error("there is no bench \"{name}\"; {}", meant(name))]
     UnknownBench {
         /// What was asked for.
         name: String,
     },
     /// A key that no bench has.
-    #[error("benches have no key \"{key}\"; there are: {}", keys())]
+    #[error("benches have no key \"{key}\"; {}", meant_key(key))]
     UnknownKey {
         /// What was given.
         key: String,
@@ -131,7 +133,7 @@ pub fn method_of(spec: &str) -> Option<&'static str> {
 }
 
 /// The names of all benches, programmers and chips apart: each programmer takes each chip.
-fn names() -> String {
+fn names_of_all() -> String {
     let stm32 = stm32::all_parts().map(|part| part.name);
     let boards = arduino::MODELS.iter().map(|model| model.name);
     let programmers = programmer::MODELS.iter().map(|model| model.name);
@@ -144,6 +146,16 @@ fn names() -> String {
         list(programmers.collect()),
         list(chips.collect())
     )
+}
+
+/// The bench that somebody meant who wrote `name`, or all there are.
+fn meant(name: &str) -> String {
+    let benches = benches();
+    let names = benches.iter().map(|bench| bench.name.as_str());
+    match nearest(name, names) {
+        Some(near) => format!("there is {near}"),
+        None => format!("there are: {}", names_of_all()),
+    }
 }
 
 /// What stands at the far end of a bench's wire.

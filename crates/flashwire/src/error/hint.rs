@@ -220,6 +220,7 @@ METHOD says how to talk, and may be left out:
                   flashrom spells it: serprog:dev=DEVICE[:BAUD][,spispeed=N][,cs=N] or
                   serprog:ip=HOST:PORT
   nfd             an Arduino with nfd's SPI flash sketch, and the flash chip on its bus
+  stk500          an Arduino Uno or Nano in its bootloader
 LINK says over what:
   /dev/ttyUSB0    a serial port, by the name that the system gives it (COM5 on Windows);
                   symbolic links, ptys and /dev/serial/by-id/... are opened as they are

@@ -30,10 +30,8 @@ impl Session {
     pub(super) fn stm32(&mut self) -> Result<&mut Target, Error> {
         match &mut self.device {
             Device::Stm32(target) => Ok(target),
-            Device::Spi(_) | Device::Nfd(_) => {
-                Err(not_for("a SPI NOR chip", "of microcontrollers"))
-            }
-            Device::Arduino(_) => Err(not_for("an Arduino", "of STM32 bootloaders")),
+            Device::Spi(_) | Device::Nfd(_) => Err(not_for("a SPI NOR chip", "microcontrollers")),
+            Device::Arduino(_) => Err(not_for("an Arduino", "STM32 bootloaders")),
         }
     }
 

@@ -530,12 +530,12 @@ pub(super) fn place(link: &Rc<RefCell<dyn Link>>) -> String {
 
 /// There is no chip behind a programmer.
 fn no_chip() -> Error {
-    not_for("a microcontroller", "of SPI NOR chips behind a programmer")
+    not_for("a microcontroller", "SPI NOR chips behind a programmer")
 }
 
-/// An operation that what is there does not have.
-pub(super) fn not_for(what: &str, whose: &str) -> Error {
-    Problem::Usage(format!("this is {what}; the operation is one {whose}")).into()
+/// Something was asked for that only other targets can do.
+pub(super) fn not_for(what: &str, whom: &str) -> Error {
+    Problem::Usage(format!("this is {what}; the command is for {whom}")).into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flashwire_link::{Fault, ParseFaultError};
 
+use super::nearest::nearest;
 use super::{BenchError, DEFAULT_BAUD};
 use crate::nor::Pace;
 use crate::programmer::{self, Edition};
@@ -57,12 +58,17 @@ const KEYS: [(&str, &str); 29] = [
     ),
 ];
 
-pub(super) fn keys() -> String {
-    let keys: Vec<String> = KEYS
-        .iter()
-        .map(|(key, takes)| format!("{key} ({takes})"))
-        .collect();
-    keys.join("; ")
+/// The key that somebody meant who wrote `word`, or all there are, with what they take.
+pub(super) fn meant_key(word: &str) -> String {
+    let with_what_it_takes = |(key, takes): &(&str, &str)| format!("{key} ({takes})");
+    let near = nearest(word, KEYS.iter().map(|&(key, _)| key));
+    match KEYS.iter().find(|&&(key, _)| Some(key) == near) {
+        Some(key) => format!("there is {}", with_what_it_takes(key)),
+        None => {
+            let keys: Vec<String> = KEYS.iter().map(with_what_it_takes).collect();
+            format!("there are: {}", keys.join("; "))
+        }
+    }
 }
 
 /// Who resets a served bench between connections.

@@ -26,7 +26,7 @@ fn the_makers_prefix_may_be_left_out() {
 
 #[test]
 fn an_unknown_name_lists_the_names() {
-    for spec in ["", ",image=x", "stm32f999"] {
+    for spec in ["", ",image=x", "esp32"] {
         let error = refused(spec);
         // Programmers and chips are listed apart: each takes each.
         for name in benches().iter().flat_map(|bench| bench.name.split('+')) {
@@ -34,6 +34,24 @@ fn an_unknown_name_lists_the_names() {
         }
     }
     assert!(matches!(Bench::open(""), Err(BenchError::NoName)));
+}
+
+#[test]
+fn a_misspelt_name_gets_the_one_that_was_meant() {
+    for (spec, meant) in [
+        ("uno", "uno+w25q80bv"),
+        ("stm32f103", "stm32f103c8"),
+        ("serprog+w25q46jv", "serprog+w25q64jv"),
+    ] {
+        let error = refused(spec);
+        let words = format!("there is no bench \"{spec}\"; there is {meant}");
+        assert_eq!(error, words);
+    }
+    let error = refused("stm32f103cb,imag=x");
+    assert_eq!(
+        error,
+        "benches have no key \"imag\"; there is image (a file)"
+    );
 }
 
 #[test]
