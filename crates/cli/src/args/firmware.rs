@@ -14,9 +14,16 @@ pub(crate) enum FirmwareCommand {
     /// Show the images that there are, and what each is for
     List,
     /// Make a programmer of a board: write an image into its chip, verify and start it
+    #[command(mut_args = without_chip_options)]
     Install(Box<FirmwareInstallArgs>),
     /// Put an image into a file, for other tools
     Extract(FirmwareExtractArgs),
+}
+
+/// Nobody looks for what is said of a SPI chip where a board becomes a programmer.
+fn without_chip_options(arg: Arg) -> Arg {
+    let is_about_chips = arg.get_help_heading() == Some(super::spi::CHIP_HEADING);
+    arg.hide(is_about_chips)
 }
 
 #[derive(Debug, Args)]

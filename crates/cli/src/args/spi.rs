@@ -7,9 +7,12 @@ use flashwire::{PinOutput, number, parse_pin_output};
 
 use super::TargetArgs;
 
+/// What the options of [`ChipArgs`] stand under in the help.
+pub(super) const CHIP_HEADING: &str = "SPI NOR chips";
+
 /// How to talk to a SPI NOR chip.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "SPI NOR chips")]
+#[command(next_help_heading = CHIP_HEADING)]
 pub(crate) struct ChipArgs {
     /// Which part it is, where several answer alike; `flashwire spi chips` lists them
     #[arg(long, value_name = "NAME")]
