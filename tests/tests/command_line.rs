@@ -304,7 +304,7 @@ fn the_first_command_of_the_readme_works_as_it_stands() {
 }
 
 #[test]
-fn benches_are_listed_where_they_are_asked_for_and_where_one_is_misspelt() {
+fn benches_are_listed_where_they_are_asked_for_and_where_none_is_like_the_name() {
     let desk = Desk::new();
     let listed = desk.run(&["list", "--sim"]);
     let listed = String::from_utf8(listed.done().out.clone()).unwrap();
@@ -313,7 +313,7 @@ fn benches_are_listed_where_they_are_asked_for_and_where_one_is_misspelt() {
         .filter_map(|line| line.split_whitespace().next()?.strip_prefix("sim:"))
         .collect();
     assert!(names.contains(&"stm32f103cb"), "{listed}");
-    for port in ["sim:", "sim:stm32"] {
+    for port in ["sim:", "sim:esp32"] {
         let ended = desk.run(&["info", "-p", port]);
         ended.with(2, "error[bench-unknown]");
         // Each programmer takes each chip, so that they are named apart.
