@@ -108,7 +108,8 @@ impl Image {
 
     /// Checks that it begins with a vector table: a stack in RAM, of which the part has `sram_bytes`,
     /// and a reset vector that leads to Thumb code in it (DDI 0403E, section B1.5.3). A text or a
-    /// program for something else does not.
+    /// program for something else does not. The core clears the lowest two bits of the stack (section
+    /// B1.5.5), and programs rely on it: ST's own linker scripts name the last byte of the RAM.
     ///
     /// # Errors
     /// [`ImageError::NoVectors`], [`ImageError::StackOutside`].
@@ -116,7 +117,7 @@ impl Image {
         let table = self.vector_table();
         let word = |address| self.word(address).unwrap_or(u32::MAX);
         let (stack, reset) = (word(table), word(table.wrapping_add(4)));
-        let is_stack = RAM.contains(&stack) && stack.is_multiple_of(4);
+        let is_stack = RAM.contains(&stack);
         // Code may be linked for the flash's window at zero.
         let leads_to_code = |base| self.word(reset & !1 | base).is_some();
         if is_stack && reset & 1 != 0 && (leads_to_code(0) || leads_to_code(FLASH_BASE)) {
@@ -376,6 +377,8 @@ mod tests {
         let check = |bytes: &[u8]| Image::parse(bytes).unwrap().check_vectors(20 * 1024);
         let program = [0x2000_5000_u32, 0x0800_0009, 0xe7fe_e7fe].map(u32::to_le_bytes);
         assert_eq!(check(&program.concat()), Ok(()));
+        let last_byte = [0x2000_4fff_u32, 0x0800_0009, 0xe7fe_e7fe].map(u32::to_le_bytes);
+        assert_eq!(check(&last_byte.concat()), Ok(()));
         let larger = [0x2001_0000_u32, 0x0800_0009, 0xe7fe_e7fe].map(u32::to_le_bytes);
         let stack = 0x2001_0000;
         assert_eq!(

@@ -110,13 +110,21 @@ fn run(args: &Args) -> Result<(), (u8, String)> {
             report(&board, begun);
             (result, board.machine.cpu_mut().take_profile())
         }
-        Task::Listen(place) => {
-            let mut bridge = Stream::listen(board, place, args.pace.into()).map_err(told)?;
-            println!("listening on {}", bridge.place());
-            let result = bridge.run(&limits);
-            report(bridge.board(), begun);
-            (result, bridge.board_mut().machine.cpu_mut().take_profile())
-        }
+        Task::Listen(place) => match board.plug_in(Stream::PATIENCE) {
+            Ok((_, line)) => {
+                let bridge = Stream::listen(board, line, place, args.pace.into());
+                let mut bridge = bridge.map_err(told)?;
+                println!("listening on {}", bridge.place());
+                let result = bridge.run(&limits);
+                report(bridge.board(), begun);
+                (result, bridge.board_mut().machine.cpu_mut().take_profile())
+            }
+            Err(error) => {
+                report(&board, begun);
+                let profile = board.machine.cpu_mut().take_profile();
+                (Err(error.into()), profile)
+            }
+        },
         Task::Redirect(address) => {
             let mut bridge = Redirection::listen(board, address, args.pace.into()).map_err(told)?;
             println!("listening on {}", bridge.place());

@@ -95,7 +95,10 @@ impl Emulated {
             let (losses, (traffic, resets, stm32_complaints)) = match way {
                 Way::Stream => {
                     let place = Listen::Tcp(any_port);
-                    let mut bridge = Stream::listen(board, &place, Pace::Fast).expect("a port");
+                    let plugged = board.plug_in(Stream::PATIENCE);
+                    let (_, line) = plugged.expect("the program is a serial port");
+                    let mut bridge =
+                        Stream::listen(board, line, &place, Pace::Fast).expect("a port");
                     said(bridge.place());
                     bridge.run(&limits).expect("the emulator knows it all");
                     (bridge.losses(), looked_at(bridge.board()))

@@ -14,9 +14,6 @@ use crate::time::Time;
 use super::pacer::{Pace, Pacer};
 use super::{BridgeError, Limits};
 
-/// How long the program may take to become a USB device.
-const PATIENCE: Time = Time::from_millis(5_000);
-
 /// Emulated time between two looks at the tool: a frame.
 const SLICE: Time = Time::MILLISECOND;
 
@@ -50,16 +47,29 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Listens. The chip does not run before [`run`](Self::run).
+    /// How long a program may take to become a USB device.
+    pub const PATIENCE: Time = Time::from_millis(5_000);
+
+    /// Listens for those who want `line`, the port that [`Board::plug_in`] found: there is no place
+    /// to connect to before there is a device, as with a device file. A tool that asks a program that
+    /// still boots takes its silence for a failure, asks again, and is confused by two answers.
     ///
     /// # Errors
-    /// [`BridgeError::Place`].
-    pub fn listen(board: Board, place: &Listen, pace: Pace) -> Result<Self, BridgeError> {
+    /// [`BridgeError`].
+    pub fn listen(
+        mut board: Board,
+        line: Port,
+        place: &Listen,
+        pace: Pace,
+    ) -> Result<Self, BridgeError> {
+        board
+            .host
+            .set_line_state(&mut board.machine, &line, false)?;
         let now = board.machine.now();
         Ok(Self {
             tools: serve::Port::open(place, FIRST_BAUD)?,
             board,
-            line: None,
+            line: Some(line),
             pacer: Pacer::new(pace, now),
             open: false,
             gone: 0,
@@ -115,7 +125,7 @@ impl Stream {
     }
 
     fn connect(&mut self) -> Result<(), BridgeError> {
-        let (_, line) = self.board.plug_in(PATIENCE)?;
+        let (_, line) = self.board.plug_in(Self::PATIENCE)?;
         self.board
             .host
             .set_line_state(&mut self.board.machine, &line, false)?;

@@ -1,6 +1,7 @@
 //! Whole programs in the emulator: the guests of `firmware/guests`, as they are committed.
 
 mod echo;
+mod listening;
 
 use std::fs;
 use std::path::Path;
