@@ -13,7 +13,7 @@
 //! | opening the port resets the board, which then waits in its boot loader | it is greeted until it answers, 3 s long; then DTR is dropped, for boards that hang |
 //! | a half-sent argument is waited for without end | a line end draws `!` there and nothing elsewhere |
 //! | what is no command is ignored in silence | a command that may be missing is followed by `>`: the greeting comes either way |
-//! | a receive ring of 64 bytes, nothing read while the chip works | at most 63 bytes go out behind a command that was not answered ([`exchange`]) |
+//! | a receive ring of 64 bytes, nothing read while the chip works | at most 63 bytes go out behind a command that was not answered |
 //! | an erase or program of a chip that ignores it is answered like any other | a page that was not blank is looked at after each erase, and a page of each sector after it was programmed |
 //! | addresses travel without a check value | the same |
 //! | without a chip `w`, `k` and `n` never end | [`Error::Hung`] |

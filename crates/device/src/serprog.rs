@@ -145,7 +145,7 @@ enum State {
 
 /// A serprog programmer: the device's side of the protocol on a board.
 ///
-/// What belongs to a command lies side by side and not in the variants of [`State`]: an AVR would
+/// What belongs to a command lies side by side and not in the variants of its state: an AVR would
 /// spend a third more code on moving it in and out.
 pub struct Programmer<B> {
     state: State,

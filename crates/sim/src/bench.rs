@@ -12,8 +12,10 @@ use std::time::Duration;
 use flashwire_link::{Fault, Settings};
 
 use nearest::nearest;
+#[cfg(feature = "os")]
+pub(crate) use options::Button;
 use options::meant_key;
-pub(crate) use options::{Button, MAX_BAUD, Options};
+pub(crate) use options::{MAX_BAUD, Options};
 
 use crate::Complaint;
 use crate::arduino::{self, Board, Flash};

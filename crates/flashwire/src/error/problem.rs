@@ -551,6 +551,7 @@ impl Problem {
     }
 
     /// Whether it says that no programmer is there, or none that can be understood.
+    #[cfg(feature = "os")]
     pub(crate) fn means_no_programmer(&self) -> bool {
         matches!(
             self,
